@@ -1,0 +1,1 @@
+"""How the system is started: on one terminal (run), by systemd, on Kubernetes."""
