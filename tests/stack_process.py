@@ -17,6 +17,7 @@ from typing import Any
 import aiohttp
 import grpc
 import yaml
+
 from sandbox_process import SandboxProcess
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -8,7 +8,8 @@ from typing import Any
 import grpc
 import pytest
 import pytest_asyncio
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
+
 from opitios.order.v1 import order_pb2, order_service_pb2, order_service_pb2_grpc
 from scenarios import two_accounts
 from stack_process import Stack, running
@@ -43,9 +44,13 @@ def buy(client_order_id: str) -> order_service_pb2.PlaceOrderRequest:
 
 async def serving(system: Stack, service: str, name: str) -> None:
     """Return when the health service says SERVING for `name`."""
-    stub = health_pb2_grpc.HealthStub(system.channel(service))
-    watch = stub.Watch(health_pb2.HealthCheckRequest(service=name), timeout=WAIT_SECONDS, wait_for_ready=True)
-    async for answer in watch:
+    watch = system.channel(service).unary_stream(
+        "/grpc.health.v1.Health/Watch",
+        request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+        response_deserializer=health_pb2.HealthCheckResponse.FromString,
+    )
+    request = health_pb2.HealthCheckRequest(service=name)
+    async for answer in watch(request, timeout=WAIT_SECONDS, wait_for_ready=True):
         if answer.status == health_pb2.HealthCheckResponse.SERVING:
             return
 

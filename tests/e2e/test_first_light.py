@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+
 from opitios.account.v1 import account_pb2, account_service_pb2, account_service_pb2_grpc
 from opitios.order.v1 import order_pb2, order_service_pb2, order_service_pb2_grpc
 from scenarios import OPTION, two_accounts

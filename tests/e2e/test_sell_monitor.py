@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+
 from scenarios import OPTION, OTHER_OPTION, THIRD_OPTION, configured_account, exchange_account, scenario
 from stack_process import Plan, Stack, running
 
