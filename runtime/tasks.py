@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 from typing import Self
 
 from loguru import logger
@@ -42,7 +43,8 @@ class Periodic:
         """Begins; safe to repeat."""
         if self._task is None:
             self._stopping = False
-            self._task = asyncio.create_task(self._loop(), name=self._name)
+            # A context of its own: started by an RPC, it must not end with that RPC's deadline.
+            self._task = asyncio.create_task(self._loop(), name=self._name, context=Context())
 
     def wake(self) -> None:
         """Runs the next time now, or right after the run under way; repeated calls before it count once."""

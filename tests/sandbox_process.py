@@ -207,11 +207,16 @@ class SandboxProcess:
         path: str | None = None,
         account: str | None = None,
         after: int = 0,
+        answered: bool = False,
         within_seconds: int = 30,
     ) -> list[JsonObject]:
-        """The first `count` matching requests since the start (or index `after`), as soon as they have arrived."""
+        """The first `count` matching requests since the start (or index `after`), as soon as they have arrived.
+
+        With `answered`, as soon as they have been dealt with, also if their answer was lost on purpose.
+        """
         filters = {"method": method, "path": path, "account": account}
         query = {**filters, "count": count, "after": after, "timeout_s": within_seconds}
+        query["until"] = "answered" if answered else "arrived"
         answer = await self.control("GET", "wait", query=query)
         found: list[JsonObject] = answer["requests"]
         return found

@@ -15,7 +15,7 @@ QUOTES: dict[str, dict[str, str]] = {
     "MSFT": {"bid": "299.95", "ask": "300.05", "last": "300.00"},
     "TSLA": {"bid": "249.90", "ask": "250.10", "last": "250.00"},
     OPTION: {"bid": "9.95", "ask": "10.00", "last": "10.00"},
-    OTHER_OPTION: {"bid": "4.95", "ask": "5.00", "last": "5.00"},
+    OTHER_OPTION: {"bid": "9.95", "ask": "10.00", "last": "10.00"},
     THIRD_OPTION: {"bid": "10.00", "ask": "10.05", "last": "10.00"},
 }
 

@@ -23,6 +23,7 @@ from sandbox_process import SandboxProcess
 ROOT = Path(__file__).resolve().parent.parent
 SERVICES = ("account_svc", "order_svc", "sell_svc", "gateway")
 START_SECONDS = 60.0
+HTTP_UNAVAILABLE = 503
 
 
 class ServiceProcess:
@@ -150,6 +151,15 @@ class Stack:
         url = f"http://127.0.0.1:{self.ports['gateway']}{path}"
         async with self.http.request(method, url, data=sent, headers=wanted) as response:
             return Answer(status=response.status, headers=response.headers, text=await response.text())
+
+    async def rest_once_back(
+        self, method: str, path: str, *, body: object = None, within_seconds: float = 10
+    ) -> Answer:
+        """Call the gateway until the service behind it is connected again after a restart."""
+        async with asyncio.timeout(within_seconds):
+            while (answer := await self.rest(method, path, body=body)).status == HTTP_UNAVAILABLE:
+                pass
+        return answer
 
     def address(self, service: str) -> str:
         return f"127.0.0.1:{self.ports[service]}"

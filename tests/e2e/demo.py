@@ -108,6 +108,7 @@ async def refuses_below_the_minimum(demo: Demo) -> None:
     account = await demo.exchange("PATCH", "accounts/live", {"cash": "4000"})
     before = await demo.mark()
     try:
+        await _until_the_guard_sees(demo, "4000")
         body = {"symbol": "AAPL", "qty": 1, "side": "buy", "type": "market"}
         status, answer = await demo.rest("POST", "/api/v1/stocks/order?account_id=live-1", body)
         need(status == 403 and "4000" in answer["detail"], "a refusal with status 403 and the figures")
@@ -118,6 +119,15 @@ async def refuses_below_the_minimum(demo: Demo) -> None:
         await demo.exchange("PATCH", "accounts/live", {"cash": str(Decimal(account["cash"]) + 96_000)})
     query = f"requests?method=POST&path=^/v2/orders$&account=live&after={before}"
     need((await demo.exchange("GET", query))["requests"] == [], "nothing was sent")
+
+
+async def _until_the_guard_sees(demo: Demo, cash: str) -> None:
+    """A reading of the cash may serve for trading.balance_max_age_ms; one second unless configured."""
+    async with asyncio.timeout(10):
+        while True:
+            async with demo.http.get(f"{GATEWAY}/v1/accounts/live-1/balance") as response:
+                if Decimal((await response.json())["cash"] or 0) == Decimal(cash):
+                    return
 
 
 async def _grpc_refusal(demo: Demo) -> tuple[grpc.StatusCode, str]:
@@ -143,7 +153,9 @@ async def takes_a_profit(demo: Demo) -> None:
     before = await demo.mark()
     await demo.exchange("POST", "quotes", {OPTION: {"bid": "50.00", "ask": "50.40", "last": "50.20"}})
     await demo.arrived("POST", "^/v2/orders$", before)
-    # The decision is recorded with its outcome, so once it is listed the order is answered.
+    # The decision is listed with its outcome, a moment after the exchange has answered: by the next tick.
+    before = await demo.mark()
+    await demo.arrived("GET", "^/v2/positions$", before)
     _, answer = await demo.rest("GET", f"/v1/sell/decisions?symbol={OPTION}&account_id=paper-1")
     rules = [decision["rule"] for decision in answer["decisions"] if decision["verdict"] == "VERDICT_SELL"]
     need("TAKE_PROFIT" in rules, "a sale by the rule TAKE_PROFIT")

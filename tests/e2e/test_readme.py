@@ -125,7 +125,7 @@ def test_the_grpcurl_lines_list_check_and_place(first_terminal: Running) -> None
 
     assert "opitios.order.v1.OrderService" in printed
     assert "SERVING" in printed
-    assert '"orderId"' in printed
+    assert '"order_id"' in printed
 
 
 def test_every_order_left_its_line(first_terminal: Running) -> None:

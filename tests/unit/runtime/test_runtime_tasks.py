@@ -4,6 +4,7 @@ from collections.abc import Iterator
 import pytest
 from loguru import logger
 
+from runtime.context import Deadline, deadline, use_deadline
 from runtime.tasks import Periodic
 
 WAIT_SECONDS = 10.0
@@ -137,3 +138,20 @@ async def test_it_can_be_started_again_and_stopped_before_it_ran() -> None:
     await periodic.stop()
 
     assert work.runs == 2
+
+
+async def test_a_run_does_not_inherit_the_deadline_of_the_call_that_started_it() -> None:
+    seen: list[Deadline | None] = []
+    ran = asyncio.Event()
+
+    async def work() -> None:
+        seen.append(deadline.get())
+        ran.set()
+
+    with use_deadline(Deadline(0.0)):
+        periodic = Periodic(work, name="test", interval_seconds=NEVER)
+        periodic.start()
+    await asyncio.wait_for(ran.wait(), WAIT_SECONDS)
+    await periodic.stop()
+
+    assert seen == [None]

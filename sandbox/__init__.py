@@ -1,0 +1,1 @@
+"""An exchange that speaks Alpaca's HTTP protocol, for machines without keys and for tests."""

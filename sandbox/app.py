@@ -1,0 +1,90 @@
+"""Builds the web application: which path leads to which handler."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+from aiohttp import web
+
+from sandbox import account_routes, control_market, control_records, market_routes, order_routes
+from sandbox.calls import Call, Handler, Reply
+from sandbox.control import ControlHandler, control_endpoint
+from sandbox.errors import not_found
+from sandbox.front_door import Budget, endpoint
+from sandbox.state import Sandbox
+
+_TRADING: tuple[tuple[str, str, Handler], ...] = (
+    ("GET", "/v2/account", account_routes.get_account),
+    ("GET", "/v2/positions", account_routes.list_positions),
+    ("GET", "/v2/positions/{symbol_or_asset_id}", account_routes.get_position),
+    ("POST", "/v2/orders", order_routes.place_order),
+    ("GET", "/v2/orders", order_routes.list_orders),
+    ("DELETE", "/v2/orders", order_routes.cancel_orders),
+    ("GET", "/v2/orders:by_client_order_id", order_routes.get_order_by_client_order_id),
+    ("GET", "/v2/orders/{order_id}", order_routes.get_order),
+    ("DELETE", "/v2/orders/{order_id}", order_routes.cancel_order),
+    ("GET", "/v2/assets", account_routes.list_assets),
+    ("GET", "/v2/assets/{symbol_or_asset_id}", account_routes.get_asset),
+    ("GET", "/v2/options/contracts", account_routes.list_contracts),
+    ("GET", "/v2/options/contracts/{symbol_or_id}", account_routes.get_contract),
+    ("GET", "/v2/clock", account_routes.get_clock),
+    ("GET", "/v2/calendar", account_routes.list_calendar),
+)
+
+_DATA: tuple[tuple[str, str, Handler], ...] = (
+    ("GET", "/v2/stocks/quotes/latest", market_routes.stock_quotes),
+    ("GET", "/v2/stocks/trades/latest", market_routes.stock_trades),
+    ("GET", "/v2/stocks/snapshots", market_routes.stock_snapshots),
+    ("GET", "/v2/stocks/{symbol}/quotes/latest", market_routes.stock_quote),
+    ("GET", "/v2/stocks/{symbol}/trades/latest", market_routes.stock_trade),
+    ("GET", "/v2/stocks/{symbol}/snapshot", market_routes.stock_snapshot),
+    ("GET", "/v1beta1/options/quotes/latest", market_routes.option_quotes),
+    ("GET", "/v1beta1/options/trades/latest", market_routes.option_trades),
+    ("GET", "/v1beta1/options/snapshots", market_routes.option_snapshots),
+    ("GET", "/v1beta1/options/snapshots/{underlying_symbol}", market_routes.option_chain),
+)
+
+_CONTROL: tuple[tuple[str, str, ControlHandler], ...] = (
+    ("GET", "/_sandbox/health", control_records.show_health),
+    ("GET", "/_sandbox/ledger", control_records.show_ledger),
+    ("GET", "/_sandbox/requests", control_records.show_requests),
+    ("GET", "/_sandbox/wait", control_records.wait_for_requests),
+    ("POST", "/_sandbox/faults", control_records.add_fault),
+    ("DELETE", "/_sandbox/faults", control_records.clear_faults),
+    ("GET", "/_sandbox/quotes", control_market.show_quotes),
+    ("POST", "/_sandbox/quotes", control_market.set_quotes),
+    ("GET", "/_sandbox/clock", control_market.show_clock),
+    ("POST", "/_sandbox/clock", control_market.set_clock),
+    ("POST", "/_sandbox/matching", control_market.set_matching),
+    ("POST", "/_sandbox/rate_limit", control_market.set_rate_limit),
+    ("POST", "/_sandbox/accounts", control_market.add_account),
+    ("PATCH", "/_sandbox/accounts/{name}", control_market.change_account),
+    ("POST", "/_sandbox/orders/{order_id}/fill", control_market.fill_order),
+    ("POST", "/_sandbox/orders/{order_id}/reject", control_market.reject_order),
+)
+
+
+def create_app(sandbox: Sandbox) -> web.Application:
+    """The application that serves a sandbox. Serve it with `handler_cancellation`, which ends hanging requests."""
+    app = web.Application()
+    for method, path, control in _CONTROL:
+        app.router.add_route(method, path, control_endpoint(sandbox, control))
+    for budget, table in ((Budget.TRADING, _TRADING), (Budget.DATA, _DATA)):
+        for method, path, handler in table:
+            app.router.add_route(method, path, endpoint(sandbox, handler, budget))
+    app.router.add_route("*", "/{tail:.*}", endpoint(sandbox, _no_endpoint, Budget.TRADING))
+    app.cleanup_ctx.append(_ends_unfinished(sandbox))
+    return app
+
+
+def _no_endpoint(_: Call) -> Reply:
+    raise not_found("endpoint not found.")
+
+
+def _ends_unfinished(sandbox: Sandbox) -> Callable[[web.Application], AsyncIterator[None]]:
+    async def context(_: web.Application) -> AsyncIterator[None]:
+        yield
+        for task in sandbox.unfinished:
+            task.cancel()
+        await asyncio.gather(*sandbox.unfinished, return_exceptions=True)
+
+    return context

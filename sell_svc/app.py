@@ -1,0 +1,112 @@
+"""Builds the service from its configuration and closes it in reverse."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final, NamedTuple
+
+import grpc
+
+from config.schema import Configuration
+from runtime.channel import open_channel
+from runtime.clock import SYSTEM_CLOCK, Clock
+from runtime.health import PROCESS, READ, TRADE
+from runtime.server import GrpcServer
+from runtime.storage import Store, sqlite_path_for
+from runtime.tasks import Periodic
+from sell_svc.account_watch import Pace
+from sell_svc.clients import ACCOUNT_RETRIES, ORDER_RETRIES, AccountClient, OrderClient
+from sell_svc.control import Control
+from sell_svc.decisions import Decisions
+from sell_svc.desired_state import METADATA, StoredState
+from sell_svc.monitor import Monitor
+from sell_svc.policy import Policy
+from sell_svc.readiness import Readiness
+from sell_svc.servicer import SellServicer
+from sell_svc.shared_read import SharedRead
+
+SERVICE: Final = "sell_svc"
+MARKET_MAX_AGE_SECONDS: Final = 1.0
+"""The clock is one for all accounts; read for each, it would eat the broker's budget."""
+READINESS_SECONDS: Final = 2.0
+
+
+@asynccontextmanager
+async def open_app(settings: Configuration, *, clock: Clock = SYSTEM_CLOCK) -> AsyncIterator[GrpcServer]:
+    """The running service; the monitor resumes what it was told last.
+
+    Raises StartupError, StoreLocked where another instance has the store (S-39).
+    """
+    policy = Policy.from_settings(settings.sell_module)
+    async with AsyncExitStack() as opened:
+        store = await opened.enter_async_context(
+            Store(sqlite_path_for(settings.storage.url, SERVICE), metadata=METADATA)
+        )
+        peers = await _open_peers(opened, settings, clock)
+        decisions = Decisions()
+        monitor = await _open_monitor(opened, settings, peers, policy, decisions, clock)
+        control = Control(
+            monitor=monitor, state=StoredState(store), enabled=settings.sell_module.enabled, clock=clock
+        )
+        opened.push_async_callback(control.close)
+        servicer = SellServicer(
+            control=control, monitor=monitor, decisions=decisions, settings=settings.sell_module
+        )
+        server = await opened.enter_async_context(_server(settings, servicer, clock))
+        await control.resume()
+        for name in (PROCESS, READ, servicer.registration.service):
+            await server.health.set(name, serving=True)
+        readiness = Readiness(
+            board=server.health, control=control, peers={READ: peers.account, TRADE: peers.order}
+        )
+        await opened.enter_async_context(
+            Periodic(readiness.update, name="readiness", interval_seconds=READINESS_SECONDS, clock=clock)
+        )
+        yield server
+
+
+class _Peers(NamedTuple):
+    account: grpc.aio.Channel
+    order: grpc.aio.Channel
+
+
+async def _open_peers(opened: AsyncExitStack, settings: Configuration, clock: Clock) -> _Peers:
+    services, tls = settings.services, settings.services.tls_files
+    account = open_channel(services.account.dial, tls=tls, retries=ACCOUNT_RETRIES, clock=clock)
+    await opened.enter_async_context(account)
+    order = open_channel(services.order.dial, tls=tls, retries=ORDER_RETRIES, clock=clock)
+    await opened.enter_async_context(order)
+    return _Peers(account=account, order=order)
+
+
+async def _open_monitor(
+    opened: AsyncExitStack,
+    settings: Configuration,
+    peers: _Peers,
+    policy: Policy,
+    decisions: Decisions,
+    clock: Clock,
+) -> Monitor:
+    accounts = AccountClient(peers.account, clock)
+    read_market = await opened.enter_async_context(
+        SharedRead(accounts.read_market, max_age_seconds=MARKET_MAX_AGE_SECONDS, clock=clock)
+    )
+    return Monitor(
+        accounts=accounts,
+        orders=OrderClient(peers.order, clock),
+        read_market=read_market,
+        policy=policy,
+        decisions=decisions,
+        pace=Pace(interval_seconds=settings.sell_module.check_interval),
+        clock=clock,
+    )
+
+
+def _server(settings: Configuration, servicer: SellServicer, clock: Clock) -> GrpcServer:
+    return GrpcServer(
+        listen=str(settings.services.sell.listen),
+        listen_key="services.sell.listen",
+        services=[servicer.registration],
+        internal_networks=settings.auth.networks,
+        tls=settings.services.tls_files,
+        clock=clock,
+    )
