@@ -1,0 +1,1 @@
+"""Alpaca as we use it: accounts, orders, quotes and what the broker answers; knows no service of ours."""
