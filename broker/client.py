@@ -51,6 +51,9 @@ __all__ = ["MAX_ORDERS_PER_PAGE", "BrokerClient"]
 MAX_ORDERS_PER_PAGE = 500
 """Alpaca's largest page of orders."""
 
+TRADING_LIMITS = RateLimits(follows_broker=True)
+"""Alpaca's 200 a minute and account, or what its answers name where the account pays for more."""
+
 DATA_LIMITS = RateLimits(keeps_reserve=False, follows_broker=True)
 """Alpaca counts market data apart from trading, and how much of it there is depends on the account's plan."""
 
@@ -83,7 +86,9 @@ class BrokerClient:
             data_url=urls.data_url,
         )
         self._trading = Caller(
-            transport=transport, gate=RateGate(RateBudget(trading_limits), clock), clock=clock
+            transport=transport,
+            gate=RateGate(RateBudget(trading_limits or TRADING_LIMITS), clock),
+            clock=clock,
         )
         self._data = Caller(
             transport=transport, gate=RateGate(RateBudget(data_limits or DATA_LIMITS), clock), clock=clock

@@ -153,12 +153,23 @@ async def takes_a_profit(demo: Demo) -> None:
     before = await demo.mark()
     await demo.exchange("POST", "quotes", {OPTION: {"bid": "50.00", "ask": "50.40", "last": "50.20"}})
     await demo.arrived("POST", "^/v2/orders$", before)
-    # The decision is listed with its outcome, a moment after the exchange has answered: by the next tick.
-    before = await demo.mark()
-    await demo.arrived("GET", "^/v2/positions$", before)
-    _, answer = await demo.rest("GET", f"/v1/sell/decisions?symbol={OPTION}&account_id=paper-1")
-    rules = [decision["rule"] for decision in answer["decisions"] if decision["verdict"] == "VERDICT_SELL"]
-    need("TAKE_PROFIT" in rules, "a sale by the rule TAKE_PROFIT")
+    decision = await _decided(demo, "paper-1", "VERDICT_SELL")
+    need(decision["rule"] == "TAKE_PROFIT", "a sale by the rule TAKE_PROFIT")
+
+
+async def _decided(demo: Demo, account_id: str, verdict: str) -> dict[str, str]:
+    """The monitor's newest decision of this kind, once what came of it is known."""
+    path = f"/v1/sell/decisions?account_id={account_id}&symbol={OPTION}"
+    async with asyncio.timeout(30):
+        while True:
+            async with demo.http.get(f"{GATEWAY}{path}") as response:
+                listed = (await response.json())["decisions"]
+            for decision in listed:
+                if decision["verdict"] == verdict and decision["outcome"]:
+                    say(
+                        f"   {decision['verdict']} {decision['rule']}: {decision['reason']}; {decision['outcome']}"
+                    )
+                    return dict(decision)
 
 
 async def cancels_a_stale_order(demo: Demo) -> None:
@@ -169,6 +180,7 @@ async def cancels_a_stale_order(demo: Demo) -> None:
     before = await demo.mark()
     await demo.exchange("POST", "clock", {"advance_seconds": 240})
     await demo.arrived("DELETE", f"^/v2/orders/{order['id']}$", before)
+    await _decided(demo, "live-1", "VERDICT_CANCEL")
     _, read = await demo.rest("GET", f"/v1/accounts/live-1/orders/{order['id']}")
     need(read["brokerStatus"] in {"canceled", "pending_cancel"}, "the cancelled order")
 

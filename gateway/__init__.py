@@ -1,0 +1,1 @@
+"""The REST side of the system: HTTP/JSON in, gRPC out."""
