@@ -113,8 +113,9 @@ class Terminal:
 
     def _signal_all(self, number: signal.Signals) -> None:
         for process in list(self._running.values()):
+            # Not send_signal: that polls, and takes the status from asyncio when the program has just ended.
             with contextlib.suppress(ProcessLookupError):
-                process.send_signal(number)
+                os.kill(process.pid, number)
 
 
 def _status_text(status: int) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -98,8 +99,9 @@ class SandboxProcess:
         process = self._process
         assert process is not None
         if process.returncode is None:
+            # Not terminate(): that polls, and takes the status from asyncio when the process has just ended.
             with contextlib.suppress(ProcessLookupError):
-                process.terminate()
+                os.kill(process.pid, signal.SIGTERM)
         try:
             async with asyncio.timeout(STOP_SECONDS):
                 await process.communicate()

@@ -95,8 +95,10 @@ class ServiceProcess:
         """Send a signal, wait for the end, return the exit status."""
         if self._process is None:
             return 0
-        with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(number)
+        if self._process.returncode is None:
+            # Not send_signal: that polls, and takes the status from asyncio when the process has just ended.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._process.pid, number)
         async with asyncio.timeout(40):
             status = await self._process.wait()
         assert self._reader is not None

@@ -148,7 +148,7 @@ async def test_a_run_does_not_inherit_the_deadline_of_the_call_that_started_it()
         seen.append(deadline.get())
         ran.set()
 
-    with use_deadline(Deadline(0.0)):
+    with use_deadline(Deadline(at=0.0)):
         periodic = Periodic(work, name="test", interval_seconds=NEVER)
         periodic.start()
     await asyncio.wait_for(ran.wait(), WAIT_SECONDS)
