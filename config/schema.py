@@ -58,8 +58,3 @@ class Configuration(Section):
     def console(self) -> bool:
         """Whether log lines go to stderr too."""
         return self.app.debug if self.logging.console is None else self.logging.console
-
-    @property
-    def legacy_networks(self) -> tuple[Network, ...]:
-        """Ranges that need no token on the legacy surface."""
-        return (*self.auth.legacy_networks, *self.allowed_external_ips)

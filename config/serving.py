@@ -15,12 +15,6 @@ from runtime.tls import TlsFiles
 
 MIN_HS512_SECRET_BYTES: Final = 64
 
-PRIVATE_NETWORKS: Final[tuple[Network, ...]] = tuple(
-    ip_network(one)
-    for one in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fc00::/7", "fe80::/10")
-)
-"""What the old service trusted beside loopback (legacy-rest.md)."""
-
 _ANY_HOST: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - recognised, not bound
 
 
@@ -138,11 +132,6 @@ class AuthSettings(Section):
     def networks(self) -> tuple[Network, ...]:
         """The ranges that need no token, outside the legacy surface."""
         return LOOPBACK if self.internal_networks is None else self.internal_networks
-
-    @property
-    def legacy_networks(self) -> tuple[Network, ...]:
-        """The ranges that need no token on the legacy surface."""
-        return (*LOOPBACK, *PRIVATE_NETWORKS) if self.internal_networks is None else self.internal_networks
 
 
 class JwtAlgorithm(StrEnum):

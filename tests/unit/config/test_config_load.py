@@ -103,7 +103,7 @@ def test_a_legacy_file_starts_unchanged(tmp_path: Path) -> None:
     assert configuration.sell_module.position_time_limit.max_hold is None
     assert list(configuration.accounts) == ["account_1"]
     assert not configuration.console
-    assert ip_network("203.0.113.7/32") in configuration.legacy_networks
+    assert ip_network("203.0.113.7/32") in configuration.allowed_external_ips
     assert {one.path for one in warnings} == {"app.name", "jwt.secret_key", "auth.legacy_any_account"}
 
 

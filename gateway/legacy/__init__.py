@@ -1,0 +1,1 @@
+"""The REST surface of the former service, served by calling the services that replace it."""
