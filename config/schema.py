@@ -18,7 +18,6 @@ from config.legacy import (
 from config.selling import SellModuleSettings
 from config.serving import AuthSettings, JwtSettings, LoggingSettings, ServicesSettings, StorageSettings
 from config.trading import AccountSettings, AlpacaSettings, TradingSettings
-from runtime.network import Network
 from runtime.settings import Section, UnknownKeys
 
 
