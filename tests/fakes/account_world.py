@@ -41,6 +41,7 @@ from broker.reports import (
     Trade,
 )
 from broker.standing import Standing, judge_failure, judge_reading, not_yet_read
+from runtime.clock import Clock
 from runtime.errors import ServiceError
 from runtime.storage import Store
 
@@ -69,7 +70,7 @@ class ManualClock:
 class ScriptedReads:
     """The reads of one account; its cash may show fills late, as a broker's does."""
 
-    clock: ManualClock
+    clock: Clock
     cash_lag_seconds: float = 0.0
     failure: ServiceError | None = None
     """Of reading the account."""
