@@ -166,6 +166,7 @@ def _position(account_id: str, position: BrokerPosition) -> account_pb2.Position
     available = position.qty_available
     return account_pb2.Position(
         account_id=account_id,
+        asset_id=position.asset_id,
         symbol=position.symbol,
         asset_class=position.asset_class,
         qty=_text(sign * position.qty),

@@ -126,6 +126,7 @@ def broker_position(raw: object) -> BrokerPosition:
         raise UnreadableAnswer("side is missing")
     available = optional_decimal(position, "qty_available")
     return BrokerPosition(
+        asset_id=optional_text(position, "asset_id") or "",
         symbol=text(position, "symbol"),
         asset_class=text(position, "asset_class"),
         exchange=optional_text(position, "exchange") or "",

@@ -154,6 +154,8 @@ class AccountReading:
 class BrokerPosition:
     """What an account holds of one symbol."""
 
+    asset_id: str
+    """The broker's own id of the asset; "" where it leaves it out."""
     symbol: str
     asset_class: str
     """us_equity, us_option, crypto, or one Alpaca has added since."""

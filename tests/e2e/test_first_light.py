@@ -205,7 +205,8 @@ async def test_a_position_shows_on_both_surfaces(system: Stack) -> None:
 
     (entry,) = new.json["accounts"]
     assert "AAPL" in [position["symbol"] for position in entry["positions"]]
-    assert "AAPL" in [position["symbol"] for position in legacy.json]
+    (shown,) = [position for position in legacy.json if position["symbol"] == "AAPL"]
+    assert len(shown["asset_id"]) == len("904837e3-3b76-47ec-b432-046db621571b")
 
 
 async def test_quotes_come_for_stocks_and_options(system: Stack) -> None:

@@ -275,6 +275,7 @@ def test_a_position_is_read_in_contracts_and_fractions() -> None:
     position = broker_position(POSITION)
 
     assert position.side is PositionSide.LONG
+    assert position.asset_id == POSITION["asset_id"]
     assert (position.qty, position.qty_available) == (Decimal(2), Decimal(1))
     assert position.unrealized_plpc == Decimal("0.20")
     assert position.market_value == 1260
