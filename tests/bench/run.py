@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import jwt
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from opitios.order.v1 import order_pb2, order_service_pb2, order_service_pb2_grpc
 from scenarios import configured_account, exchange_account, scenario
@@ -29,6 +31,7 @@ RESULTS = ROOT / "bench" / "results.json"
 PEER = "bare POST to the exchange (aiohttp)"
 ROUNDS = 200
 WARM_UP = 20
+SECRET = "a made-up secret of this benchmark, long enough for HS512: " + "x" * 32
 
 Way = Callable[[int], Awaitable[None]]
 
@@ -75,10 +78,11 @@ def ways(system: Stack) -> dict[str, Way]:
         need_ok(await system.rest("POST", "/v1/accounts/ours/orders", body=body))
 
     async def legacy(number: int) -> None:
-        del number
         body: dict[str, Any] = {"symbol": "AAPL", "side": "buy", "qty": 1, "type": "limit", "limit_price": 1}
-        # A public address behind the trusted proxy would be limited to ten a minute; each round is its own user here.
-        need_ok(await system.rest("POST", "/api/v1/stocks/order?account_id=ours", body=body))
+        # The route lets ten orders a minute of one user pass, so every round comes from another one.
+        headers = {"Authorization": f"Bearer {token(f'user-{number}')}"}
+        path = "/api/v1/stocks/order?account_id=ours"
+        need_ok(await system.rest("POST", path, body=body, headers=headers))
 
     return {
         PEER: bare,
@@ -86,6 +90,13 @@ def ways(system: Stack) -> dict[str, Way]:
         "POST /v1 orders": rest,
         "POST /api/v1/stocks/order": legacy,
     }
+
+
+def token(user_id: str) -> str:
+    """A caller's token, as the former service's callers send it."""
+    now = int(time.time())
+    claims = {"user_id": user_id, "sub": user_id, "iat": now, "exp": now + 3600}
+    return jwt.encode(claims, SECRET, algorithm="HS512")
 
 
 def need_ok(answer: Any) -> None:
@@ -145,7 +156,7 @@ async def main() -> None:
             exchange_account("ours", "PA7000001", "1000000"), exchange_account("peer", "PA7000002")
         ),
         accounts={"ours": configured_account("ours")},
-        config={"app": {"debug": False}},
+        config={"jwt": {"secret_key": SECRET}},
     )
     with tempfile.TemporaryDirectory() as folder:
         async with running(plan, Path(folder)) as system:
