@@ -1,0 +1,107 @@
+"""OrderService over gRPC: each method reads its request, calls its use case and writes the answer."""
+
+# ruff: noqa: ARG002 - gRPC passes a context to every method; interceptors have read what it holds
+
+from functools import partial
+
+from grpc.aio import ServicerContext
+
+from opitios.order.v1 import order_service_pb2
+from opitios.order.v1.order_service_pb2_grpc import OrderServiceServicer, add_OrderServiceServicer_to_server
+from order_svc.attempt_log import AttemptLog
+from order_svc.cancel import CANCEL_TIMEOUT_SECONDS, Canceling
+from order_svc.finding import Finder
+from order_svc.listing import Lister
+from order_svc.place import Placing
+from order_svc.receipt import take_receipt
+from order_svc.wire import answers, requests
+from runtime.clock import Clock
+from runtime.server import Registration
+
+SERVICE = "opitios.order.v1.OrderService"
+
+
+class OrderServicer(OrderServiceServicer):
+    """The methods of OrderService; errors leave as they are and are mapped by the server's interceptor."""
+
+    def __init__(
+        self,
+        *,
+        placing: Placing,
+        canceling: Canceling,
+        finder: Finder,
+        lister: Lister,
+        attempt_log: AttemptLog,
+        clock: Clock,
+        order_timeout_seconds: float,
+    ) -> None:
+        self._placing = placing
+        self._canceling = canceling
+        self._finder = finder
+        self._lister = lister
+        self._attempt_log = attempt_log
+        self._clock = clock
+        self._order_timeout_seconds = order_timeout_seconds
+
+    async def PlaceOrder(
+        self,
+        request: order_service_pb2.PlaceOrderRequest,
+        context: ServicerContext[order_service_pb2.PlaceOrderRequest, order_service_pb2.PlaceOrderResponse],
+    ) -> order_service_pb2.PlaceOrderResponse:
+        """Places one order."""
+        receipt = take_receipt(self._clock, timeout_seconds=self._order_timeout_seconds)
+        with self._attempt_log.line_on_refusal(requests.sketch_of_place(request), receipt):
+            record = await self._placing.place(requests.place_order(request), receipt)
+        return answers.placed(record)
+
+    async def CancelOrder(
+        self,
+        request: order_service_pb2.CancelOrderRequest,
+        context: ServicerContext[order_service_pb2.CancelOrderRequest, order_service_pb2.CancelOrderResponse],
+    ) -> order_service_pb2.CancelOrderResponse:
+        """Cancels one order."""
+        receipt = take_receipt(self._clock, timeout_seconds=CANCEL_TIMEOUT_SECONDS)
+        with self._attempt_log.line_on_refusal(requests.sketch_of_cancel(request), receipt):
+            cancellation = await self._canceling.cancel(requests.cancel_wish(request), receipt)
+        return answers.canceled(cancellation)
+
+    async def GetOrder(
+        self,
+        request: order_service_pb2.GetOrderRequest,
+        context: ServicerContext[order_service_pb2.GetOrderRequest, order_service_pb2.GetOrderResponse],
+    ) -> order_service_pb2.GetOrderResponse:
+        """Reads one order."""
+        return answers.got(await self._finder.get(requests.order_name(request)))
+
+    async def ListOrders(
+        self,
+        request: order_service_pb2.ListOrdersRequest,
+        context: ServicerContext[order_service_pb2.ListOrdersRequest, order_service_pb2.ListOrdersResponse],
+    ) -> order_service_pb2.ListOrdersResponse:
+        """Lists orders as the broker has them."""
+        return answers.listed(await self._lister.list_orders(requests.list_query(request)))
+
+    async def ListAttempts(
+        self,
+        request: order_service_pb2.ListAttemptsRequest,
+        context: ServicerContext[
+            order_service_pb2.ListAttemptsRequest, order_service_pb2.ListAttemptsResponse
+        ],
+    ) -> order_service_pb2.ListAttemptsResponse:
+        """Lists the attempts of an account."""
+        return answers.attempts(await self._lister.list_attempts(requests.attempt_query(request)))
+
+    async def ListTrackedLots(
+        self,
+        request: order_service_pb2.ListTrackedLotsRequest,
+        context: ServicerContext[
+            order_service_pb2.ListTrackedLotsRequest, order_service_pb2.ListTrackedLotsResponse
+        ],
+    ) -> order_service_pb2.ListTrackedLotsResponse:
+        """Lists what was bought here and not yet sold."""
+        return answers.lots(await self._lister.list_lots(requests.lots_account(request)))
+
+
+def registration(servicer: OrderServicer) -> Registration:
+    """The service as a server takes it."""
+    return Registration(service=SERVICE, add=partial(add_OrderServiceServicer_to_server, servicer))
