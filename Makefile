@@ -32,7 +32,7 @@ demo: env ## what the system does, step by step; exits non-zero when a step did 
 	@$(BIN)/python tests/e2e/demo.py
 
 test: check ## everything: environment, lint, types, all tests (ARGS=-k…)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 bench: env ## the benchmarks, as ratios in one run; writes bench/results.json
 	@$(BIN)/python tests/bench/run.py

@@ -73,18 +73,24 @@ class Caller:
         *,
         priority: Priority,
         timeout: float,
+        start_within: float | None = None,
     ) -> RawAnswer | CallError:
-        """The raw answer to a write, or why there is none; only RateBudgetExhausted is raised."""
+        """The raw answer to a write, or why there is none; only RateBudgetExhausted is raised.
+
+        It is raised too where the budget has no room within `start_within` seconds.
+        """
         try:
-            return await exchange(self._sender(priority, timeout), ask)
+            return await exchange(self._sender(priority, timeout, start_within), ask)
         except CallError as e:
             return e
 
-    def _sender(self, priority: Priority, timeout: float) -> Sender:
-        deadline = self._clock.monotonic() + timeout
+    def _sender(self, priority: Priority, timeout: float, start_within: float | None = None) -> Sender:
+        now = self._clock.monotonic()
+        deadline = now + timeout
+        start_by = deadline if start_within is None else min(deadline, now + start_within)
 
         async def send(request: HttpRequest) -> RawAnswer:
-            await self._gate.enter(priority, timeout=deadline - self._clock.monotonic())
+            await self._gate.enter(priority, timeout=start_by - self._clock.monotonic())
             answer = await self._transport.send(request, timeout=deadline - self._clock.monotonic())
             self._gate.observe(answer)
             return answer

@@ -128,15 +128,23 @@ class BrokerClient:
         )
 
     async def submit_order(
-        self, order: OrderRequest, *, timeout: float, priority: Priority = Priority.OPEN
+        self,
+        order: OrderRequest,
+        *,
+        timeout: float,
+        start_within: float | None = None,
+        priority: Priority = Priority.OPEN,
     ) -> Submission:
-        """What became of one POST of the order, sent once.
+        """What became of one POST of the order, sent once; it starts within `start_within` seconds or never.
 
         Raises only RateBudgetExhausted, and then nothing was sent. When the task is cancelled the
         outcome is unknown. The client_order_id makes a repeat safe: it cannot become a second order.
         """
         result = await self._trading.write(
-            partial(self._alpaca.trading.submit_order, to_alpaca(order)), priority=priority, timeout=timeout
+            partial(self._alpaca.trading.submit_order, to_alpaca(order)),
+            priority=priority,
+            timeout=timeout,
+            start_within=start_within,
         )
         return classify_submission(result, client_order_id=order.client_order_id)
 

@@ -86,6 +86,7 @@ def broker_order(raw: object) -> BrokerOrder:
     return BrokerOrder(
         order_id=text(order, "id"),
         client_order_id=text(order, "client_order_id"),
+        asset_id=optional_text(order, "asset_id") or "",
         symbol=optional_text(order, "symbol") or "",
         asset_class=optional_text(order, "asset_class") or "",
         side=_optional_member(OrderSide, order, "side"),

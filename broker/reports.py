@@ -187,6 +187,8 @@ class BrokerOrder:
 
     order_id: str
     client_order_id: str
+    asset_id: str
+    """"" for the parent of a multi-leg order, like `symbol`."""
     symbol: str
     """"" for the parent of a multi-leg order, like `side` and `asset_class`."""
     asset_class: str

@@ -172,8 +172,12 @@ class Journey:
         )
 
     def _is_authorized(self) -> bool:
+        return self._sendable_seconds() > 0
+
+    def _sendable_seconds(self) -> float:
+        """How long the first byte may still take to leave."""
         end = 0.0 if self._authorized is None else self._authorized.valid_until
-        return self._tools.clock.monotonic() < end - VALIDITY_MARGIN_SECONDS
+        return end - VALIDITY_MARGIN_SECONDS - self._tools.clock.monotonic()
 
     async def _send(self) -> Conclusion | Refusal:
         """The one POST; a Refusal means that our own request budget kept it in."""
@@ -183,6 +187,7 @@ class Journey:
             submission = await self._account.client.submit_order(
                 order_request(self._record.key.client_order_id, content),
                 timeout=self._tools.send_timeout_seconds,
+                start_within=self._sendable_seconds(),
                 priority=Priority.EXIT if content.closes_position else Priority.OPEN,
             )
         except RateBudgetExhausted as error:

@@ -23,9 +23,17 @@ class OrderClient(Protocol):
     """One account's orders at the broker, as far as the protocol of an order needs them; BrokerClient is one."""
 
     async def submit_order(
-        self, order: OrderRequest, *, timeout: float, priority: Priority = Priority.OPEN
+        self,
+        order: OrderRequest,
+        *,
+        timeout: float,
+        start_within: float | None = None,
+        priority: Priority = Priority.OPEN,
     ) -> Submission:
-        """What became of one POST; raises only RateBudgetExhausted, and then nothing was sent."""
+        """What became of one POST, which starts within `start_within` seconds or never.
+
+        Raises only RateBudgetExhausted, and then nothing was sent.
+        """
         ...
 
     async def cancel_order(

@@ -4,7 +4,6 @@ Replaces the legacy tracking that closed a lot when a sell was accepted (S-04): 
 by filled quantity, and each lot keeps its own permission to be sold automatically (S-28).
 """
 
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -43,15 +42,17 @@ class Lot:
 def open_lots(fills: Iterable[Fill]) -> tuple[Lot, ...]:
     """The lots that remain after every sell took from the oldest first; by symbol, oldest first.
 
+    A sell with `auto_sell_enabled`, an exit of the monitor, takes from the lots that it may sell first:
+    otherwise it would use up its owner's lot and then sell once more for its own (S-28).
     A sell takes only from buys that were filled before it: what it sold beyond them was not bought here.
     Orders that open or reduce a short neither make nor take lots.
     """
-    lots: dict[str, deque[Lot]] = {}
+    lots: dict[str, list[Lot]] = {}
     for fill in sorted(fills, key=_moment):
-        queue = lots.setdefault(fill.symbol, deque())
+        queue = lots.setdefault(fill.symbol, [])
         if fill.side is OrderSide.SELL:
             if fill.position_intent is not PositionIntent.SELL_TO_OPEN:
-                _take(queue, fill.filled_qty)
+                lots[fill.symbol] = _without(queue, fill)
         elif fill.position_intent is not PositionIntent.BUY_TO_CLOSE:
             queue.append(_lot(fill))
     return tuple(lot for symbol in sorted(lots) for lot in lots[symbol])
@@ -72,10 +73,19 @@ def _lot(fill: Fill) -> Lot:
     )
 
 
-def _take(queue: deque[Lot], qty: Decimal) -> None:
-    left = qty
-    while left > 0 and queue:
-        oldest = queue.popleft()
-        if oldest.remaining_qty > left:
-            queue.appendleft(replace(oldest, remaining_qty=oldest.remaining_qty - left))
-        left -= oldest.remaining_qty
+def _without(lots: list[Lot], sell: Fill) -> list[Lot]:
+    """The lots less what the sell took."""
+    left = {index: lot.remaining_qty for index, lot in enumerate(lots)}
+    unsold = sell.filled_qty
+    for index in _order_of_taking(lots, sell):
+        taken = min(left[index], unsold)
+        left[index] -= taken
+        unsold -= taken
+    return [replace(lot, remaining_qty=left[index]) for index, lot in enumerate(lots) if left[index] > 0]
+
+
+def _order_of_taking(lots: list[Lot], sell: Fill) -> list[int]:
+    oldest_first = range(len(lots))
+    if not sell.auto_sell_enabled:
+        return list(oldest_first)
+    return sorted(oldest_first, key=lambda index: not lots[index].auto_sell_enabled)

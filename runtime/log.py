@@ -65,8 +65,11 @@ def configure_logging(service: str, settings: LoggingSettings, *, console: bool)
     logger.configure(patcher=_prepare, extra={})
     if console:
         logger.add(sys.stderr, level="DEBUG", format=_format, backtrace=False, diagnose=False)
-    _add_file(settings.directory / "app" / f"{service}.log", settings.level, KEEP_APP)
-    _add_file(settings.directory / "errors" / f"{service}.log", "ERROR", KEEP_ERRORS)
+    # A finished line is a record that compliance counts on; no level may keep it out of the file.
+    threshold = logger.level(settings.level).no
+    level = min(threshold, logger.level("INFO").no)
+    _add_file(settings.directory / "app" / f"{service}.log", level, KEEP_APP, threshold=threshold)
+    _add_file(settings.directory / "errors" / f"{service}.log", logger.level("ERROR").no, KEEP_ERRORS)
     _capture_standard_logging(settings.level)
 
 
@@ -78,12 +81,17 @@ def write_line(level: str, line: str) -> None:
     logger.bind(**{_PLAIN: True}).opt(depth=1).log(level, "{}", line)
 
 
-def _add_file(path: Path, level: str, keep: timedelta) -> None:
+def _add_file(path: Path, level: int, keep: timedelta, *, threshold: int = 0) -> None:
+    def wanted(record: "Record") -> bool:
+        return bool(record["extra"][_PLAIN]) or record["level"].no >= threshold
+
     try:
         file = LogFile(path, max_bytes=MAX_FILE_BYTES, keep=keep)
     except OSError as error:
         raise StartupError(f"logging.directory: cannot write {path}: {error.strerror}") from error
-    logger.add(file, level=level, format=_format, colorize=False, backtrace=False, diagnose=False)
+    logger.add(
+        file, level=level, filter=wanted, format=_format, colorize=False, backtrace=False, diagnose=False
+    )
 
 
 def _format(_record: "Record") -> str:
@@ -103,7 +111,7 @@ def _prepare(record: "Record") -> None:
     )
     record["message"] = line
     record["exception"] = None
-    record["extra"] = {_LINE: line}
+    record["extra"] = {_LINE: line, _PLAIN: _PLAIN in extra}
 
 
 def _fields(record: "Record", extra: Mapping[str, object]) -> dict[str, object]:

@@ -180,6 +180,8 @@ class OrderClient:
             qty=f"{order.qty:f}",
             limit_price="" if order.limit_price is None else f"{order.limit_price:f}",
             position_intent=POSITION_INTENT_SELL_TO_CLOSE,
+            # It takes from the lots that the monitor may sell, not from the owner's own.
+            auto_sell_enabled=True,
         )
         try:
             with _our_errors():

@@ -134,6 +134,7 @@ def _from_report(report: BrokerOrder) -> order_pb2.Order:
     return order_pb2.Order(
         client_order_id=report.client_order_id,
         order_id=report.order_id,
+        asset_id=report.asset_id,
         symbol=report.symbol,
         asset_class=report.asset_class,
         side=order_pb2.SIDE_UNSPECIFIED if report.side is None else enums.SIDES_OUT[report.side],

@@ -65,6 +65,7 @@ def attempt(number: int = 1, **changes: Any) -> AttemptRecord:
 def report(**changes: Any) -> BrokerOrder:
     values: dict[str, Any] = {
         "order_id": "61e69015-8549-4bfd-b9c3-01e75843f47d",
+        "asset_id": "904837e3-3b76-47ec-b432-046db621571b",
         "client_order_id": "k",
         "symbol": "AAPL",
         "asset_class": "us_equity",

@@ -48,7 +48,12 @@ class ScriptedOrders:
         return Listing(items=tuple(self.orders[one] for one in self.open_ids))
 
     async def submit_order(
-        self, order: OrderRequest, *, timeout: float, priority: Priority = Priority.OPEN
+        self,
+        order: OrderRequest,
+        *,
+        timeout: float,
+        start_within: float | None = None,
+        priority: Priority = Priority.OPEN,
     ) -> Submission:
         raise NotImplementedError
 

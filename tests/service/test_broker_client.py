@@ -683,6 +683,19 @@ async def test_the_wait_for_the_budget_counts_against_the_calls_time(
     assert outcome.call.duration_ms < 700
 
 
+async def test_an_order_whose_turn_comes_too_late_never_leaves(
+    broker: ScriptedBroker, transport: AsyncTransport
+) -> None:
+    client = client_for(broker.url, transport, limits=RateLimits(requests=1, window_seconds=1.0))
+    broker.answers(reply(200, account_body()))
+    await client.read_account(timeout=IN_TIME)
+
+    with pytest.raises(RateBudgetExhausted):
+        await client.submit_order(an_order(), timeout=IN_TIME, start_within=0.2)
+
+    assert len(broker.received) == 1
+
+
 async def test_after_a_429_the_account_keeps_quiet(broker: ScriptedBroker, client: BrokerClient) -> None:
     broker.script = lambda _: reply(429, {"message": "too many requests."}, [("Retry-After", "30")])
 

@@ -60,9 +60,12 @@ class FragileJournal(Journal):
         return await super().advance(key, steps, at, revise=revise, attempt=attempt)
 
 
+AUTHORISED_SECONDS = 60
+
+
 class YesGuard:
     async def authorize(self, key: OrderKey, content: OrderContent) -> Authorization:
-        until = SYSTEM_CLOCK.monotonic() + 60
+        until = SYSTEM_CLOCK.monotonic() + AUTHORISED_SECONDS
         return Authorized(account_number="PA1", account_type="paper", valid_until=until, hold_amount=None)
 
     async def release(self, key: OrderKey, reason: str) -> None:
@@ -75,7 +78,12 @@ class BreakingBroker(ScriptedOrders):
     journal: FragileJournal
 
     async def submit_order(
-        self, order: OrderRequest, *, timeout: float, priority: Priority = Priority.OPEN
+        self,
+        order: OrderRequest,
+        *,
+        timeout: float,
+        start_within: float | None = None,
+        priority: Priority = Priority.OPEN,
     ) -> Submission:
         self.journal.broken = True
         taken = report(client_order_id=order.client_order_id)
@@ -86,8 +94,16 @@ class BreakingBroker(ScriptedOrders):
 
 class FullBudget(ScriptedOrders):
     async def submit_order(
-        self, order: OrderRequest, *, timeout: float, priority: Priority = Priority.OPEN
+        self,
+        order: OrderRequest,
+        *,
+        timeout: float,
+        start_within: float | None = None,
+        priority: Priority = Priority.OPEN,
     ) -> Submission:
+        # What the guard allowed holds for so long: after that no byte may leave.
+        assert start_within is not None
+        assert 0 < start_within <= AUTHORISED_SECONDS
         raise RateBudgetExhausted("no room")
 
 

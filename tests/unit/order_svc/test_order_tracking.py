@@ -39,6 +39,26 @@ def test_a_sell_takes_from_the_oldest_lot_and_each_lot_keeps_its_permission() ->
     ]
 
 
+def test_an_exit_of_the_monitor_leaves_its_owners_older_lot_alone() -> None:
+    fills = [
+        _fill(1, BUY, 5),
+        _fill(2, BUY, 5, auto_sell_enabled=True),
+        _fill(3, SELL, 5, auto_sell_enabled=True),
+    ]
+
+    assert [(lot.remaining_qty, lot.auto_sell_enabled) for lot in open_lots(fills)] == [(Decimal(5), False)]
+
+
+def test_an_exit_beyond_the_monitors_lots_takes_the_rest_from_the_oldest() -> None:
+    fills = [
+        _fill(1, BUY, 5),
+        _fill(2, BUY, 5, auto_sell_enabled=True),
+        _fill(3, SELL, 7, auto_sell_enabled=True),
+    ]
+
+    assert [(lot.remaining_qty, lot.auto_sell_enabled) for lot in open_lots(fills)] == [(Decimal(3), False)]
+
+
 def test_a_sell_before_the_buy_takes_nothing_of_it() -> None:
     (lot,) = open_lots([_fill(1, SELL, 5), _fill(2, BUY, 3)])
 

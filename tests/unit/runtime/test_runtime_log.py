@@ -114,6 +114,17 @@ def test_the_level_decides_which_file(directory: Path) -> None:
     assert re.findall(r"\| (\w) ", errors(directory).replace("\n", " ")) == ["e"]
 
 
+def test_a_finished_line_is_written_whatever_the_level(tmp_path: Path) -> None:
+    configure_logging("test", Settings(directory=tmp_path, level="ERROR"), console=False)
+
+    write_line("INFO", "Order placed: BUY AAPL qty=1")
+    logger.info("not asked for")
+
+    assert [line.split(" | ", 1)[1] for line in app(tmp_path).splitlines()] == [
+        "INFO | Order placed: BUY AAPL qty=1"
+    ]
+
+
 def test_warnings_and_errors_say_where_they_came_from(directory: Path) -> None:
     logger.warning("careful")
     logging.getLogger("grpc").warning("from the library")
