@@ -105,10 +105,11 @@ async def places_orders_by_grpc(demo: Demo) -> None:
 
 async def refuses_below_the_minimum(demo: Demo) -> None:
     """The balance guard refuses an account under its minimum, and nothing reaches the exchange."""
-    account = await demo.exchange("PATCH", "accounts/live", {"cash": "4000"})
+    cash = await _cash(demo)
+    await demo.exchange("PATCH", "accounts/live", {"cash": "4000"})
     before = await demo.mark()
     try:
-        await _until_the_guard_sees(demo, "4000")
+        await _until_the_guard_sees(demo, Decimal(4000))
         body = {"symbol": "AAPL", "qty": 1, "side": "buy", "type": "market"}
         status, answer = await demo.rest("POST", "/api/v1/stocks/order?account_id=live-1", body)
         need(status == 403 and "4000" in answer["detail"], "a refusal with status 403 and the figures")
@@ -116,18 +117,22 @@ async def refuses_below_the_minimum(demo: Demo) -> None:
         say(f"   PlaceOrder -> {code.name}, reason {reason}")
         need(reason == "INSUFFICIENT_BALANCE", "the same refusal by gRPC")
     finally:
-        await demo.exchange("PATCH", "accounts/live", {"cash": str(Decimal(account["cash"]) + 96_000)})
+        await demo.exchange("PATCH", "accounts/live", {"cash": str(cash)})
+        await _until_the_guard_sees(demo, cash)
     query = f"requests?method=POST&path=^/v2/orders$&account=live&after={before}"
     need((await demo.exchange("GET", query))["requests"] == [], "nothing was sent")
 
 
-async def _until_the_guard_sees(demo: Demo, cash: str) -> None:
+async def _until_the_guard_sees(demo: Demo, cash: Decimal) -> None:
     """A reading of the cash may serve for trading.balance_max_age_ms; one second unless configured."""
     async with asyncio.timeout(10):
-        while True:
-            async with demo.http.get(f"{GATEWAY}/v1/accounts/live-1/balance") as response:
-                if Decimal((await response.json())["cash"] or 0) == Decimal(cash):
-                    return
+        while await _cash(demo) != cash:
+            pass
+
+
+async def _cash(demo: Demo) -> Decimal:
+    async with demo.http.get(f"{GATEWAY}/v1/accounts/live-1/balance") as response:
+        return Decimal((await response.json())["cash"] or 0)
 
 
 async def _grpc_refusal(demo: Demo) -> tuple[grpc.StatusCode, str]:

@@ -135,6 +135,7 @@ async def test_a_profit_is_taken_once_with_a_closing_market_order_and_everything
         time_in_force=order_pb2.TIME_IN_FORCE_DAY,
         qty="2",
         position_intent=order_pb2.POSITION_INTENT_SELL_TO_CLOSE,
+        auto_sell_enabled=True,
     )
     assert sent.client_order_id.startswith("exit-")
     assert len(book.request_ids) == 1
