@@ -19,13 +19,26 @@ SANDBOX_DATA = ROOT / "data" / "sandbox"
 SANDBOX_PORT = 8099
 
 
-def services() -> list[Program]:
-    """Return the programs that Procfile lists."""
+def services(config: str | None = None) -> list[Program]:
+    """Return the programs that Procfile lists; `config` is what they are told by OPITIOS_CONFIG."""
+    setting = "" if config is None else f"OPITIOS_CONFIG={shown(Path(config))} "
     programs = []
     for line in (ROOT / "Procfile").read_text().splitlines():
         name, _, command = line.partition(":")
-        programs.append(Program(name=name.strip(), command=shlex.split(command)))
+        words = shlex.split(command)
+        again = f"{setting}{shown(Path(sys.executable).parent / words[0])} {shlex.join(words[1:])}"
+        programs.append(Program(name=name.strip(), command=words, again=again))
     return programs
+
+
+def prepare_sandbox() -> str:
+    """Forget the last run; return the path of a configuration that only its owner can read."""
+    shutil.rmtree(SANDBOX_DATA, ignore_errors=True)
+    SANDBOX_DATA.mkdir(parents=True)
+    config = SANDBOX_DATA / "secrets.yml"
+    config.touch(mode=0o600)
+    config.write_bytes(SANDBOX_CONFIG.read_bytes())
+    return str(config)
 
 
 def wants_sandbox(environment: dict[str, str]) -> bool:
@@ -38,8 +51,7 @@ async def main() -> int:
     environment = python_environment()
     sandboxed = wants_sandbox(environment)
     if sandboxed:
-        environment["OPITIOS_CONFIG"] = str(SANDBOX_CONFIG)
-        shutil.rmtree(SANDBOX_DATA, ignore_errors=True)
+        environment["OPITIOS_CONFIG"] = prepare_sandbox()
     terminal = Terminal(folder=ROOT, environment=environment)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -49,16 +61,17 @@ async def main() -> int:
         exchange = ["python", "-m", "sandbox", "--port", str(SANDBOX_PORT)]
         tasks.append(await terminal.start(Program(name="sandbox", command=exchange)))
         await terminal.line("sandbox", "listening")
-    tasks += [await terminal.start(program) for program in services()]
-    announcer = asyncio.create_task(announce(terminal, sandboxed=sandboxed))
+    programs = services(environment.get("OPITIOS_CONFIG"))
+    tasks += [await terminal.start(program) for program in programs]
+    announcer = asyncio.create_task(announce(terminal, programs, sandboxed=sandboxed))
     await terminal.run(tasks)
     announcer.cancel()
     return 0
 
 
-async def announce(terminal: Terminal, *, sandboxed: bool) -> None:
+async def announce(terminal: Terminal, programs: list[Program], *, sandboxed: bool) -> None:
     """Say what can be tried, once every service can be tried."""
-    for program in services():
+    for program in programs:
         await terminal.line(program.name, "serving")
     if not sandboxed:
         terminal.say("run", "all services are up; see README.md for calls to try")

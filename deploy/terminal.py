@@ -27,6 +27,8 @@ class Program:
 
     name: str
     command: Sequence[str]
+    again: str = ""
+    """What to type to start it alone; empty where it cannot be."""
 
 
 @dataclass(slots=True)
@@ -73,8 +75,8 @@ class Terminal:
         status = await process.wait()
         del self._running[program.name]
         self.say(program.name, f"ended, {_status_text(status)}")
-        if not self._stopping.is_set() and self._running:
-            self.say("run", f"the others go on; start it again with: {' '.join(program.command)}")
+        if program.again and self._running and not self._stopping.is_set():
+            self.say("run", f"the others go on; start it again with: {program.again}")
 
     async def _heard(self, name: str, line: str) -> None:
         self.say(name, line)

@@ -24,7 +24,7 @@ DEAF = "import os, signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(
 
 
 def program(name: str, source: str) -> Program:
-    return Program(name=name, command=[sys.executable, "-c", source])
+    return Program(name=name, command=[sys.executable, "-c", source], again=f"python -m {name}")
 
 
 def pid_in(output: str, name: str) -> int:
@@ -47,7 +47,7 @@ async def test_one_programs_end_takes_no_other_down(
     assert not tasks[1].done()
     output = capsys.readouterr().out
     assert "killed | ended, signal SIGKILL" in output
-    assert "start it again with:" in output
+    assert "start it again with: python -m killed" in output
     terminal.asked_to_stop()
     await terminal.run(tasks)
 
