@@ -325,6 +325,12 @@ class BrokerClient:
             timeout=timeout,
         )
 
+    async def lists(self, symbol: str, *, timeout: float, priority: Priority = Priority.READ) -> bool:
+        """Whether the broker knows a stock, an option contract or a coin under this symbol."""
+        if option_symbol.is_option_symbol(symbol):
+            return await self.find_option_contract(symbol, timeout=timeout, priority=priority) is not None
+        return await self.find_asset(symbol, timeout=timeout, priority=priority) is not None
+
     async def find_asset(
         self, symbol: str, *, timeout: float, priority: Priority = Priority.READ
     ) -> Asset | None:

@@ -24,6 +24,7 @@ from order_svc.identifiers import AccountId
 from order_svc.journal import Journal
 from order_svc.journal_tables import metadata
 from order_svc.journey import JourneyTools
+from order_svc.listed_symbols import ListedSymbols
 from order_svc.listing import Lister
 from order_svc.log_tail import logged_attempts
 from order_svc.owned_tasks import OwnedTasks
@@ -215,7 +216,13 @@ def _wire(settings: Configuration, base: Base, policy: ResolutionPolicy) -> Part
     )
     return Parts(
         servicer=OrderServicer(
-            placing=Placing(accounts=base.accounts, readiness=readiness, unsent=unsent, tools=tools),
+            placing=Placing(
+                accounts=base.accounts,
+                readiness=readiness,
+                symbols=ListedSymbols(),
+                unsent=unsent,
+                tools=tools,
+            ),
             canceling=Canceling(
                 CancelTools(
                     finder=finder,

@@ -12,6 +12,7 @@ from order_svc.in_flight import Flight, InFlight
 from order_svc.journal_changes import Known, Opened, Opening, Reused
 from order_svc.journey import Journey, JourneyTools
 from order_svc.lifecycle import OrderState
+from order_svc.listed_symbols import ListedSymbols
 from order_svc.ports import Accounts, TradingAccount
 from order_svc.readiness import Readiness
 from order_svc.receipt import Receipt
@@ -38,10 +39,17 @@ class Placing:
     """The use case behind PlaceOrder."""
 
     def __init__(
-        self, *, accounts: Accounts, readiness: Readiness, unsent: Unsent, tools: JourneyTools
+        self,
+        *,
+        accounts: Accounts,
+        readiness: Readiness,
+        symbols: ListedSymbols,
+        unsent: Unsent,
+        tools: JourneyTools,
     ) -> None:
         self._accounts = accounts
         self._readiness = readiness
+        self._symbols = symbols
         self._unsent = unsent
         self._tools = tools
         self._in_flight = InFlight()
@@ -50,7 +58,8 @@ class Placing:
         """The order with its outcome; state UNKNOWN where that is not known in the caller's time.
 
         A caller that goes away changes nothing: the order is carried on. Raises what keeps an order from
-        the journal: Recovering, Draining, AccountNotFound, ClientOrderIdReused, JournalUnavailable.
+        the journal: Recovering, Draining, AccountNotFound, UnknownSymbol, ClientOrderIdReused,
+        JournalUnavailable.
         """
         self._readiness.check()
         account = self._accounts.resolve(wish.account)
@@ -84,6 +93,7 @@ class Placing:
     ) -> OrderRecord:
         # The order's own calls must not end with its caller's time.
         with use_deadline(None):
+            await self._check_symbol(key, content, account)
             draft = _draft(key, content, account, receipt)
             attempt = _attempt(draft, receipt)
             match await self._open(draft, attempt):
@@ -101,6 +111,11 @@ class Placing:
                     return await self._stored(known.record, receipt)
                 case Reused():
                     raise _reused(key)
+
+    async def _check_symbol(self, key: OrderKey, content: OrderContent, account: TradingAccount) -> None:
+        # A known order keeps its outcome, whatever has become of its symbol since (I4).
+        if self._symbols.is_open(content) and await self._tools.journal.find(key) is None:
+            await self._symbols.check(account.client, content.symbol)
 
     async def _open(self, draft: OrderRecord, attempt: AttemptRecord) -> Opening:
         opening = await self._tools.journal.open(draft, attempt)

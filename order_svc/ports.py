@@ -36,6 +36,10 @@ class OrderClient(Protocol):
         """
         ...
 
+    async def lists(self, symbol: str, *, timeout: float, priority: Priority = Priority.READ) -> bool:
+        """Whether the broker knows something that can be traded under this symbol."""
+        ...
+
     async def cancel_order(
         self, order_id: str, *, timeout: float, priority: Priority = Priority.CANCEL
     ) -> CancelOutcome:

@@ -32,6 +32,8 @@ BAD = [
     ("no symbol", {"symbol": ""}, "symbol"),
     ("a symbol of no form", {"symbol": "not a symbol"}, "symbol"),
     ("an option that expires on no day", {"symbol": "AAPL301399C00200000"}, "symbol"),
+    ("a stock that nobody lists", {"symbol": "NOSUCH"}, "symbol"),
+    ("an option that nobody lists", {"symbol": "AAPL301220C99999000"}, "symbol"),
     ("half a contract", {**OPTION, "qty": "0.5"}, "qty"),
     ("notional of an option", {**OPTION, "qty": "", "notional": "100"}, "notional"),
     ("no side", {"side": "SIDE_UNSPECIFIED"}, "side"),
@@ -123,6 +125,7 @@ LEGACY_BAD = [
     ("limit without a price", {"type": "limit"}, 400),
     ("stop without a price", {"type": "stop"}, 400),
     ("symbol of no form", {"symbol": "not a symbol"}, 400),
+    ("symbol that nobody lists", {"symbol": "NOSUCH"}, 400),
 ]
 
 

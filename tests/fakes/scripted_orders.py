@@ -27,6 +27,8 @@ class ScriptedOrders:
     open_ids: tuple[str, ...] = ()
     fails: bool = False
     read: list[str] = field(default_factory=list)
+    unlisted: frozenset[str] = frozenset()
+    asked_for: list[str] = field(default_factory=list)
 
     async def find_order(
         self, order_id: str, *, timeout: float, priority: Priority = Priority.READ
@@ -56,6 +58,12 @@ class ScriptedOrders:
         priority: Priority = Priority.OPEN,
     ) -> Submission:
         raise NotImplementedError
+
+    async def lists(self, symbol: str, *, timeout: float, priority: Priority = Priority.READ) -> bool:
+        if self.fails:
+            raise BrokerUnreachable("down")
+        self.asked_for.append(symbol)
+        return symbol not in self.unlisted
 
     async def cancel_order(
         self, order_id: str, *, timeout: float, priority: Priority = Priority.CANCEL

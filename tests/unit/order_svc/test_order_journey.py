@@ -28,6 +28,7 @@ from order_svc.journal_changes import Revise
 from order_svc.journal_tables import metadata
 from order_svc.journey import JourneyTools
 from order_svc.lifecycle import OrderState
+from order_svc.listed_symbols import ListedSymbols
 from order_svc.owned_tasks import OwnedTasks
 from order_svc.place import PlaceOrder, Placing
 from order_svc.ports import Authorization, Authorized
@@ -142,7 +143,10 @@ def _placing(
     unsent = Unsent(
         journal=journal, attempt_log=log, clock=SYSTEM_CLOCK, find_logged=lambda: _attempt_ids(lines)
     )
-    return Placing(accounts=accounts, readiness=readiness, unsent=unsent, tools=tools), resolver
+    placing = Placing(
+        accounts=accounts, readiness=readiness, symbols=ListedSymbols(), unsent=unsent, tools=tools
+    )
+    return placing, resolver
 
 
 def _attempt_ids(lines: list[str]) -> set[str]:
