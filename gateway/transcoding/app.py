@@ -24,7 +24,7 @@ from gateway.transcoding.failure import (
 from gateway.transcoding.http_message import HttpResponse, Request
 from gateway.transcoding.http_rule import Route, routes_of
 from gateway.transcoding.json_value import dumps
-from gateway.transcoding.limits import check_head
+from gateway.transcoding.limits import LIFT_BODY_TIMER, check_head
 from gateway.transcoding.message_types import Types
 from gateway.transcoding.metadata import REQUEST_ID, request_id_of
 from gateway.transcoding.profile import Authorize, ErrorResponse, Profile
@@ -124,6 +124,8 @@ class Transcoder:
             if response is None:
                 found = self._find(request)
                 endpoint = found.target if found is not None else None
+                if endpoint is not None and endpoint.route.rpc.client_streaming:
+                    _lift_body_timer(scope)
                 response = await self._answer(request, found, receive, exchange)
         except ClientGoneError:
             return
@@ -179,6 +181,13 @@ class Transcoder:
         if self._error_response is not None:
             return self._error_response(failure, request, None)
         return self._plain.status.respond(failure)
+
+
+def _lift_body_timer(scope: Scope) -> None:
+    """Let the body of a client stream take its time; its call's deadline bounds it."""
+    extension = scope.get("extensions", {}).get(LIFT_BODY_TIMER)
+    if extension is not None:
+        extension["lift"]()
 
 
 async def _serve_lifespan(receive: Receive, send: Send) -> None:
