@@ -17,7 +17,7 @@ from gateway.transcoding.limits import Limits
 from gateway.transcoding.message_types import Types
 from gateway.transcoding.metadata import MetadataOptions, to_headers, to_metadata
 from gateway.transcoding.profile import Match, Profile
-from gateway.transcoding.query import QueryNames
+from gateway.transcoding.query import QueryNames, parse_pairs
 from gateway.transcoding.request_reader import RequestReader
 from gateway.transcoding.request_stream import RequestStream, single
 from gateway.transcoding.response_writer import ResponseWriter
@@ -88,7 +88,9 @@ class Endpoint:
                 return None
             unary = await self._backend.unary(self.route.rpc, message, metadata=metadata, timeout_s=timeout_s)
         headers = self._metadata_headers(request, unary.initial_metadata, unary.trailing_metadata)
-        return self._writer.respond(unary.response).with_headers((*headers, *self._extra_headers(request)))
+        return self._writer.respond(unary.response, pretty=self._is_pretty(request)).with_headers(
+            (*headers, *self._extra_headers(request))
+        )
 
     def respond_failure(self, failure: Failure, request: Request) -> HttpResponse:
         """The answer to a failure, by the service's profile."""
@@ -122,7 +124,9 @@ class Endpoint:
     async def _respond_single(self, request: Request, answer: StreamAnswer) -> HttpResponse:
         responses = [message async for message in answer]
         headers = self._metadata_headers(request, answer.initial_metadata, ())
-        return self._writer.respond(responses[0]).with_headers((*headers, *self._extra_headers(request)))
+        return self._writer.respond(responses[0], pretty=self._is_pretty(request)).with_headers(
+            (*headers, *self._extra_headers(request))
+        )
 
     async def _write_stream(self, request: Request, answer: StreamAnswer, exchange: Exchange) -> None:
         writer = StreamWriter(
@@ -138,6 +142,15 @@ class Endpoint:
             heartbeat_s=self._options.heartbeat_s,
         )
         await writer.write_all(answer)
+
+    def _is_pretty(self, request: Request) -> bool:
+        wanted = self._profile.pretty_parameter
+        if not wanted or wanted not in request.query_string:
+            return False
+        return any(
+            name == wanted and value.lower() in ("", "1", "true")
+            for name, value in parse_pairs(request.query_string)
+        )
 
     def _metadata_headers(self, request: Request, initial: Metadata, trailing: Metadata) -> Headers:
         return to_headers(initial, trailing, request=request, options=self._options.metadata)

@@ -40,7 +40,7 @@ class RequestReader:
             descriptor,
             taken=self._path.field_paths
             | ({(self._body_field.name,)} if self._body_field is not None else set()),
-            ignored=profile.ignored_query,
+            ignored=profile.ignored_query | {profile.pretty_parameter},
             ignore_unknown=profile.ignore_unknown_query,
         )
         wants_mask = route.rpc.full_name in profile.fill_update_mask and route.http_method == "PATCH"
@@ -121,7 +121,7 @@ class RequestReader:
         if not self._profile.strict_body:
             return
         for name, _ in parse_pairs(request.query_string):
-            if name not in self._profile.ignored_query:
+            if name not in self._profile.ignored_query and name != self._profile.pretty_parameter:
                 raise Malformed("this method takes its fields from the body only", field=name[:200])
 
     def _set_raw(self, message: Message, request: Request, body: bytes, *, first: bool) -> None:
