@@ -11,6 +11,22 @@ from gateway.transcoding.message_types import is_map, is_nullable
 from gateway.transcoding.proto_comments import Comments
 from gateway.transcoding.well_known import WRAPPERS
 
+
+def digits_up_to(highest: int) -> str:
+    """A regular expression for the decimal numbers from 0 to `highest`, leading zeros allowed up to its length."""
+    text = str(highest)
+    ways = [text]
+    if len(text) > 1:
+        ways.append(f"[0-9]{{1,{len(text) - 1}}}")
+    for at, digit in enumerate(text):
+        rest = len(text) - at - 1
+        if digit > "0":
+            lower = f"[0-{int(digit) - 1}]" if digit > "1" else "0"
+            ways.append(text[:at] + lower + (f"[0-9]{{{rest}}}" if rest else ""))
+    return "|".join(ways)
+
+
+_MAX_DURATION_S: Final = 315_576_000_000
 _MASK_PATH: Final = r"[a-z][A-Za-z0-9]*(\.[a-z][A-Za-z0-9]*)*"
 _MAX_FLOAT: Final = 3.4028235e38
 """As it is printed: the shortest decimal that is read back as the same 32-bit number."""
@@ -20,7 +36,7 @@ _WELL_KNOWN: Final[dict[str, JsonObject]] = {
     "google.protobuf.Timestamp": {"type": "string", "format": "date-time"},
     "google.protobuf.Duration": {
         "type": "string",
-        "pattern": r"^-?[0-9]{1,12}(\.[0-9]{1,9})?s$",
+        "pattern": rf"^-?({digits_up_to(_MAX_DURATION_S - 1)})(\.[0-9]{{1,9}})?s$",
         "examples": ["3.5s"],
     },
     "google.protobuf.FieldMask": {"type": "string", "pattern": f"^({_MASK_PATH}(,{_MASK_PATH})*)?$"},
@@ -53,6 +69,12 @@ _LONG_INTEGERS: Final[dict[int, tuple[JsonObject, JsonObject]]] = {
         {"type": "string", "format": "uint64", "pattern": "^[0-9]{1,20}$"},
         {"type": "integer", "minimum": 0, "maximum": 2**64 - 1},
     ),
+}
+_KEY_RANGES: Final = {
+    FieldDescriptor.CPPTYPE_INT32: (-(2**31), 2**31 - 1),
+    FieldDescriptor.CPPTYPE_UINT32: (0, 2**32 - 1),
+    FieldDescriptor.CPPTYPE_INT64: (-(2**63), 2**63 - 1),
+    FieldDescriptor.CPPTYPE_UINT64: (0, 2**64 - 1),
 }
 STATUS_NAME: Final = "google.rpc.Status"
 STATUS: Final[JsonObject] = {
@@ -211,5 +233,6 @@ def _key_schema(key: FieldDescriptor) -> JsonObject | None:
         return None
     if key.cpp_type == FieldDescriptor.CPPTYPE_BOOL:
         return {"enum": ["true", "false"]}
-    unsigned = key.cpp_type in (FieldDescriptor.CPPTYPE_UINT32, FieldDescriptor.CPPTYPE_UINT64)
-    return {"pattern": "^[0-9]+$" if unsigned else "^-?[0-9]+$"}
+    lowest, highest = _KEY_RANGES[key.cpp_type]
+    negative = f"|-({digits_up_to(-lowest)})" if lowest else ""
+    return {"pattern": f"^({digits_up_to(highest)}{negative})$"}

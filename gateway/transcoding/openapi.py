@@ -165,6 +165,9 @@ class _Writer:
             schema = self._book.message(route.rpc.output)
         else:
             schema = self._book.described(response_field)
+            if response_field.has_presence and "anyOf" not in schema:
+                # There is no message around it that could leave it out.
+                schema = {"anyOf": [schema, {"type": "null"}]}
         if not route.rpc.server_streaming:
             return {JSON_TYPE: {"schema": schema}}
         line: JsonObject = {

@@ -1,12 +1,16 @@
 """OpenAPI documents: what routes, descriptors and comments become."""
 
 import json
+import re
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.transcoding.http_rule import Route, routes_of
 from gateway.transcoding.json_options import JsonOptions, Unset
+from gateway.transcoding.json_schema import digits_up_to
 from gateway.transcoding.json_value import JsonObject
 from gateway.transcoding.message_types import pool_of
 from gateway.transcoding.openapi import DocumentOptions, document
@@ -190,7 +194,6 @@ def test_an_amendment_has_the_last_word() -> None:
         pytest.param("child", {"$ref": "#/components/schemas/everything.v1.Everything"}, id="itself"),
         pytest.param("penNames", {"type": "array", "items": {"type": "string"}}, id="repeated"),
         pytest.param("labels", {"type": "object", "additionalProperties": {"type": "string"}}, id="map"),
-        pytest.param("counts", {"propertyNames": {"pattern": "^-?[0-9]+$"}}, id="map-with-number-keys"),
         pytest.param("byFlag", {"propertyNames": {"enum": ["true", "false"]}}, id="map-with-boolean-keys"),
         pytest.param("choiceNull", {"type": "null"}, id="null-value"),
     ],
@@ -255,6 +258,30 @@ def test_a_response_body_is_the_whole_answer() -> None:
     answer = everything()["paths"]["/v1/part/penNames"]["get"]["responses"]["200"]
 
     assert answer["content"]["application/json"]["schema"] == {"type": "array", "items": {"type": "string"}}
+
+
+def test_a_response_body_that_may_be_unset_may_be_null() -> None:
+    answer = everything()["paths"]["/v1/part/at"]["get"]["responses"]["200"]
+
+    schema = answer["content"]["application/json"]["schema"]
+    assert schema["anyOf"] == [{"type": "string", "format": "date-time"}, {"type": "null"}]
+
+
+@pytest.mark.parametrize("highest", [0, 7, 10, 2**31 - 1, 2**63, 2**64 - 1, 315_575_999_999])
+@given(data=st.data())
+def test_a_pattern_takes_the_numbers_of_its_range_and_no_others(highest: int, data: st.DataObject) -> None:
+    pattern = re.compile(digits_up_to(highest))
+    number = data.draw(st.integers(0, 2 * highest + 20) | st.integers(max(0, highest - 20), highest + 20))
+
+    assert bool(pattern.fullmatch(str(number))) == (number <= highest)
+
+
+def test_the_keys_of_a_map_have_the_range_of_their_type() -> None:
+    properties = everything()["components"]["schemas"]["everything.v1.Everything"]["properties"]
+    pattern = re.compile(properties["counts"]["propertyNames"]["pattern"])
+
+    assert all(pattern.search(key) for key in ("0", "-2147483648", "2147483647"))
+    assert not any(pattern.search(key) for key in ("2147483648", "-2147483649", "1.0", "", "x"))
 
 
 def test_a_method_that_the_format_does_not_know_is_left_out_and_any_method_is_five() -> None:
