@@ -16,7 +16,7 @@ from gateway.transcoding.channel_backend import ChannelBackend
 from gateway.transcoding.json_options import JsonOptions, Unset
 from gateway.transcoding.json_value import JsonValue
 from gateway.transcoding.profile import Profile
-from unit.gateway.transcoding.envoy import running_envoy
+from unit.gateway.transcoding.envoy import envoy_process
 from unit.gateway.transcoding.envoy_cases import CASES, EnvoyCase
 from unit.gateway.transcoding.servers import grpc_server, http_server
 from unit.gateway.transcoding.servicer import EverythingServicer, transcoder
@@ -39,12 +39,12 @@ async def gateways(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ga
     async with (
         grpc_server(EverythingServicer()) as target,
         grpc.aio.insecure_channel(target) as channel,
-        running_envoy(folder, target) as envoy,
+        envoy_process(folder, target) as envoy,
         # Envoy prints nothing for what is unset, and no option of its makes it print what ours does.
         http_server(transcoder(ChannelBackend(channel), Profile(json=JsonOptions(unset=Unset.OMIT)))) as port,
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(20)) as http,
     ):
-        yield Gateways(http=http, ours=f"http://127.0.0.1:{port}", envoy=envoy)
+        yield Gateways(http=http, ours=f"http://127.0.0.1:{port}", envoy=envoy.url)
 
 
 async def _ask(http: aiohttp.ClientSession, base: str, case: EnvoyCase) -> tuple[int, JsonValue]:

