@@ -19,11 +19,14 @@ _HEADROOM_BYTES = 1024 * 1024
 _UnaryCallable = Callable[..., "grpc.aio.UnaryUnaryCall[bytes, bytes]"]
 
 
-def channel_options(limits: Limits) -> tuple[tuple[str, int], ...]:
+def channel_options(limits: Limits) -> tuple[tuple[str, int | str], ...]:
     """Options of a channel that carries what these limits let in, and answers of any size."""
     return (
         ("grpc.max_send_message_length", limits.max_body_bytes + _HEADROOM_BYTES),
         ("grpc.max_receive_message_length", -1),
+        # Retries are for who knows which methods may be repeated; kept on, they cost every call a copy.
+        ("grpc.enable_retries", 0),
+        ("grpc.optimization_target", "throughput"),
     )
 
 

@@ -7,7 +7,7 @@ from gateway.transcoding import body as bodies
 from gateway.transcoding.asgi import Receive
 from gateway.transcoding.deadline import TimeoutOptions, timeout_of
 from gateway.transcoding.decode import Decoder
-from gateway.transcoding.disconnect import cancelled_on_disconnect
+from gateway.transcoding.disconnect import Watch, cancelled_on_disconnect
 from gateway.transcoding.encode import Encoder
 from gateway.transcoding.exchange import Exchange
 from gateway.transcoding.failure import Failure, Metadata, RpcFailure
@@ -67,7 +67,13 @@ class Endpoint:
         return self._reader.match(parts)
 
     async def serve(
-        self, request: Request, match: Match, caller: dict[str, str], receive: Receive, exchange: Exchange
+        self,
+        request: Request,
+        match: Match,
+        caller: dict[str, str],
+        receive: Receive,
+        exchange: Exchange,
+        watch: Watch | None = None,
     ) -> HttpResponse | None:
         """The answer, or None where a stream has been written already; a Failure before either."""
         timeout_s = timeout_of(
@@ -75,11 +81,13 @@ class Endpoint:
         )
         metadata = to_metadata(request, caller, self._options.metadata)
         if self.route.rpc.client_streaming:
-            return await self._serve_client_stream(request, match, metadata, timeout_s, receive, exchange)
+            return await self._serve_client_stream(
+                request, match, metadata, timeout_s, receive, exchange, watch
+            )
         limit = self._options.limits.max_body_bytes
         body = await bodies.read(receive, limit) if self._reader.wants_body else b""
         message = self._reader.read(request, match, body)
-        async with cancelled_on_disconnect(receive):
+        async with cancelled_on_disconnect(receive, watch):
             if self.route.rpc.server_streaming:
                 answer = self._backend.stream(
                     self.route.rpc, single(message), metadata=metadata, timeout_s=timeout_s
@@ -111,10 +119,11 @@ class Endpoint:
         timeout_s: float | None,
         receive: Receive,
         exchange: Exchange,
+        watch: Watch | None,
     ) -> HttpResponse | None:
         limit = self._options.limits.max_body_bytes
         requests = RequestStream(self._reader, request, match, receive, limit=limit)
-        async with cancelled_on_disconnect(requests.receive_after_body):
+        async with cancelled_on_disconnect(requests.receive_after_body, watch):
             answer = self._backend.stream(self.route.rpc, requests, metadata=metadata, timeout_s=timeout_s)
             if self.route.rpc.server_streaming:
                 await self._write_stream(request, answer, exchange)

@@ -6,11 +6,13 @@ Give `strict_protocol(timers)` to `uvicorn.Config(http=...)`, and the same `idle
 
 import asyncio
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from gateway.transcoding.disconnect import ON_DISCONNECT
 from gateway.transcoding.limits import LIFT_BODY_TIMER
 from gateway.transcoding.lingering import LingeringTransport
 
@@ -65,6 +67,11 @@ class StrictHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn narrows it
         """Start the clock for the first head."""
         super().connection_made(transport)
+        self._watchers: set[Callable[[], None]] = set()
+        self._extensions: dict[str, dict[object, object]] = {
+            LIFT_BODY_TIMER: {"lift": self._stop_timer},
+            ON_DISCONNECT: {"watch": self._watch},
+        }
         # uvicorn hands this one on to whoever writes and closes.
         self.transport = self._lingering = LingeringTransport(
             transport, self._before_close, linger_s=self.timers.linger_s, write_s=self.timers.write_s
@@ -78,6 +85,8 @@ class StrictHttpProtocol(HttpToolsProtocol):
         self._lingering.ended()
         self._unset_keepalive_if_required()
         super().connection_lost(exc)
+        for tell in tuple(self._watchers):
+            tell()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the socket."""
@@ -106,7 +115,7 @@ class StrictHttpProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         # What the parser still reports are trailers, and it appends them to the list it started with.
         self.scope["headers"] = list(self.headers)
-        self.scope["extensions"] = {LIFT_BODY_TIMER: {"lift": self._stop_timer}}
+        self.scope["extensions"] = self._extensions
         self._start_timer(self.timers.body_s)
 
     def on_message_complete(self) -> None:
@@ -132,6 +141,13 @@ class StrictHttpProtocol(HttpToolsProtocol):
         cycle: object = self.cycle
         return cycle is not None and not self.cycle.response_complete
 
+    def _watch(self, tell: Callable[[], None]) -> Callable[[], None]:
+        if self.cycle.disconnected:
+            # It went while its request was being read; whoever watches is still on its way to waiting.
+            self.loop.call_soon(tell)
+        self._watchers.add(tell)
+        return lambda: self._watchers.discard(tell)
+
     def _before_close(self) -> bool:
         """Take leave: whether the client may still be sending, and must be read to its end."""
         self._stop_timer()
@@ -148,6 +164,8 @@ class StrictHttpProtocol(HttpToolsProtocol):
             # The application waits for a body that will not come.
             self.cycle.disconnected = True
             self.cycle.message_event.set()
+            for tell in tuple(self._watchers):
+                tell()
         elif self.is_answering():
             # Nothing may be written into the answer of the request before; its end closes the connection.
             self.cycle.keep_alive = False
