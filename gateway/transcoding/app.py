@@ -1,9 +1,10 @@
 """The transcoder as an ASGI application."""
 
 import logging
-import uuid
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import quote
 
 from google.protobuf.descriptor_pool import Default, DescriptorPool
@@ -12,6 +13,7 @@ from gateway.transcoding import body as bodies
 from gateway.transcoding import health
 from gateway.transcoding.asgi import AsgiApp, Receive, Scope, Send
 from gateway.transcoding.code import Code
+from gateway.transcoding.disconnect import ON_DISCONNECT, Watch
 from gateway.transcoding.endpoint import Endpoint, Options, ServiceTools
 from gateway.transcoding.exchange import Exchange
 from gateway.transcoding.failure import (
@@ -24,7 +26,7 @@ from gateway.transcoding.failure import (
 from gateway.transcoding.http_message import HttpResponse, Request
 from gateway.transcoding.http_rule import Route, routes_of
 from gateway.transcoding.json_value import dumps
-from gateway.transcoding.limits import check_head
+from gateway.transcoding.limits import LIFT_BODY_TIMER, check_head
 from gateway.transcoding.message_types import Types
 from gateway.transcoding.metadata import REQUEST_ID, request_id_of
 from gateway.transcoding.profile import Authorize, ErrorResponse, Profile
@@ -32,6 +34,7 @@ from gateway.transcoding.router import ANY_METHOD, Found, RouteConflictError, Ro
 from gateway.transcoding.rpc import Backend
 from gateway.transcoding.status import JSON_TYPE
 
+_NO_WATCH: Mapping[str, None] = {"watch": None}
 _log = logging.getLogger(__name__)
 
 
@@ -124,7 +127,11 @@ class Transcoder:
             if response is None:
                 found = self._find(request)
                 endpoint = found.target if found is not None else None
-                response = await self._answer(request, found, receive, exchange)
+                extensions = scope.get("extensions") or {}
+                if endpoint is not None and endpoint.route.rpc.client_streaming:
+                    _lift_body_timer(extensions)
+                watch = extensions.get(ON_DISCONNECT, _NO_WATCH)["watch"]
+                response = await self._answer(request, found, receive, exchange, watch)
         except ClientGoneError:
             return
         except HttpProblem as problem:
@@ -148,7 +155,12 @@ class Transcoder:
         return found
 
     async def _answer(
-        self, request: Request, found: Found[Endpoint] | None, receive: Receive, exchange: Exchange
+        self,
+        request: Request,
+        found: Found[Endpoint] | None,
+        receive: Receive,
+        exchange: Exchange,
+        watch: Watch | None,
     ) -> HttpResponse | None:
         if found is None:
             return await self._answer_unmatched(request)
@@ -156,7 +168,7 @@ class Transcoder:
         match = endpoint.match(found.parts)
         caller = await self._authorize(request, match) if self._authorize is not None else {}
         bodies.check_declared_length(request, self._options.limits.max_body_bytes)
-        return await endpoint.serve(request, match, dict(caller), receive, exchange)
+        return await endpoint.serve(request, match, dict(caller), receive, exchange, watch)
 
     async def _answer_unmatched(self, request: Request) -> HttpResponse:
         methods = self._router.methods_of(request.raw_path)
@@ -181,6 +193,13 @@ class Transcoder:
         return self._plain.status.respond(failure)
 
 
+def _lift_body_timer(extensions: Mapping[str, Any]) -> None:
+    """Let the body of a client stream take its time; its call's deadline bounds it."""
+    extension = extensions.get(LIFT_BODY_TIMER)
+    if extension is not None:
+        extension["lift"]()
+
+
 async def _serve_lifespan(receive: Receive, send: Send) -> None:
     while True:
         event = await receive()
@@ -202,8 +221,12 @@ def _request_of(scope: Scope) -> Request:
         headers=headers,
         client=(client[0], client[1]) if client else None,
         scheme=scope.get("scheme", "http"),
-        request_id=request_id_of(headers, lambda: uuid.uuid4().hex),
+        request_id=request_id_of(headers, _new_request_id),
     )
+
+
+def _new_request_id() -> str:
+    return os.urandom(16).hex()
 
 
 def _problem_response(problem: HttpProblem) -> HttpResponse:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-from gateway.transcoding.asgi import Receive
+from gateway.transcoding.asgi import Event, Receive
 from gateway.transcoding.failure import ClientGoneError, Malformed, Refused
 from gateway.transcoding.http_message import Request
 
@@ -50,9 +50,22 @@ async def chunks(receive: Receive) -> AsyncIterator[bytes]:
 
 async def read(receive: Receive, limit: int) -> bytes:
     """The whole body; a 413 as soon as it is known to be too large."""
+    event = await receive()
+    if event["type"] == "http.request" and not event.get("more_body", False):
+        # Nearly every body comes in one piece.
+        whole: bytes = event.get("body", b"")
+        if len(whole) > limit:
+            raise too_large(limit)
+        return whole
     pieces: list[bytes] = []
     size = 0
-    async for piece in chunks(receive):
+
+    async def from_first() -> Event:
+        nonlocal event
+        first, event = event, {}
+        return first or await receive()
+
+    async for piece in chunks(from_first):
         size += len(piece)
         if size > limit:
             raise too_large(limit)

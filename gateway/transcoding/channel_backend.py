@@ -9,11 +9,25 @@ from google.protobuf.message import DecodeError, EncodeError, Message
 
 from gateway.transcoding.code import Code
 from gateway.transcoding.failure import Malformed, Metadata, RpcFailure
+from gateway.transcoding.limits import Limits
 from gateway.transcoding.rpc import RpcMethod, StreamAnswer, UnaryAnswer
 from gateway.transcoding.status import details_of
 
 _Responses: TypeAlias = "grpc.aio.UnaryStreamCall[bytes, bytes] | grpc.aio.StreamStreamCall[bytes, bytes]"
+# A message may be larger than the JSON it came from: a path and a query add to it.
+_HEADROOM_BYTES = 1024 * 1024
 _UnaryCallable = Callable[..., "grpc.aio.UnaryUnaryCall[bytes, bytes]"]
+
+
+def channel_options(limits: Limits) -> tuple[tuple[str, int | str], ...]:
+    """Options of a channel that carries what these limits let in, and answers of any size."""
+    return (
+        ("grpc.max_send_message_length", limits.max_body_bytes + _HEADROOM_BYTES),
+        ("grpc.max_receive_message_length", -1),
+        # Retries are for who knows which methods may be repeated; kept on, they cost every call a copy.
+        ("grpc.enable_retries", 0),
+        ("grpc.optimization_target", "throughput"),
+    )
 
 
 class ChannelBackend:

@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError, Message
 
 from gateway.transcoding.json_options import JsonOptions, Unset
 from gateway.transcoding.json_value import JsonObject, JsonValue
-from gateway.transcoding.message_types import Types, class_of, is_map, takes_null
+from gateway.transcoding.message_types import Types, class_of, is_map, is_nullable
 from gateway.transcoding.struct_value import print_list_value, print_struct, print_value
 from gateway.transcoding.well_known import WRAPPERS, print_duration, print_mask, print_timestamp
 
@@ -95,7 +95,7 @@ class Encoder:
         self._prints[descriptor.full_name] = printer
         for field in descriptor.fields:
             key = field.name if self._options.proto_names else field.json_name
-            steps.append((field.name, key, field.has_presence, _is_nullable(field), self._convert_of(field)))
+            steps.append((field.name, key, field.has_presence, is_nullable(field), self._convert_of(field)))
         return printer
 
     def _convert_of(self, field: FieldDescriptor) -> _Print | None:
@@ -167,16 +167,6 @@ def _message_print(steps: list[tuple[str, str, bool, bool, _Print | None]], unse
         return members
 
     return to_json
-
-
-def _is_nullable(field: FieldDescriptor) -> bool:
-    """Whether `null` may stand for it: a message or `optional` field, not the member of a real oneof."""
-    if takes_null(field):
-        # There a null is a value, and would be read back as one.
-        return False
-    oneof = field.containing_oneof
-    # The compiler wraps an `optional` field in a oneof of its own, named after it.
-    return bool(field.has_presence and (oneof is None or oneof.name == f"_{field.name}"))
 
 
 def _is_negative_zero(value: object) -> bool:

@@ -7,7 +7,7 @@ from gateway.transcoding import body as bodies
 from gateway.transcoding.asgi import Receive
 from gateway.transcoding.deadline import TimeoutOptions, timeout_of
 from gateway.transcoding.decode import Decoder
-from gateway.transcoding.disconnect import cancelled_on_disconnect
+from gateway.transcoding.disconnect import Watch, cancelled_on_disconnect
 from gateway.transcoding.encode import Encoder
 from gateway.transcoding.exchange import Exchange
 from gateway.transcoding.failure import Failure, Metadata, RpcFailure
@@ -17,7 +17,7 @@ from gateway.transcoding.limits import Limits
 from gateway.transcoding.message_types import Types
 from gateway.transcoding.metadata import MetadataOptions, to_headers, to_metadata
 from gateway.transcoding.profile import Match, Profile
-from gateway.transcoding.query import QueryNames
+from gateway.transcoding.query import QueryNames, parse_pairs
 from gateway.transcoding.request_reader import RequestReader
 from gateway.transcoding.request_stream import RequestStream, single
 from gateway.transcoding.response_writer import ResponseWriter
@@ -67,7 +67,13 @@ class Endpoint:
         return self._reader.match(parts)
 
     async def serve(
-        self, request: Request, match: Match, caller: dict[str, str], receive: Receive, exchange: Exchange
+        self,
+        request: Request,
+        match: Match,
+        caller: dict[str, str],
+        receive: Receive,
+        exchange: Exchange,
+        watch: Watch | None = None,
     ) -> HttpResponse | None:
         """The answer, or None where a stream has been written already; a Failure before either."""
         timeout_s = timeout_of(
@@ -75,11 +81,13 @@ class Endpoint:
         )
         metadata = to_metadata(request, caller, self._options.metadata)
         if self.route.rpc.client_streaming:
-            return await self._serve_client_stream(request, match, metadata, timeout_s, receive, exchange)
+            return await self._serve_client_stream(
+                request, match, metadata, timeout_s, receive, exchange, watch
+            )
         limit = self._options.limits.max_body_bytes
         body = await bodies.read(receive, limit) if self._reader.wants_body else b""
         message = self._reader.read(request, match, body)
-        async with cancelled_on_disconnect(receive):
+        async with cancelled_on_disconnect(receive, watch):
             if self.route.rpc.server_streaming:
                 answer = self._backend.stream(
                     self.route.rpc, single(message), metadata=metadata, timeout_s=timeout_s
@@ -88,7 +96,9 @@ class Endpoint:
                 return None
             unary = await self._backend.unary(self.route.rpc, message, metadata=metadata, timeout_s=timeout_s)
         headers = self._metadata_headers(request, unary.initial_metadata, unary.trailing_metadata)
-        return self._writer.respond(unary.response).with_headers((*headers, *self._extra_headers(request)))
+        return self._writer.respond(unary.response, pretty=self._is_pretty(request)).with_headers(
+            (*headers, *self._extra_headers(request))
+        )
 
     def respond_failure(self, failure: Failure, request: Request) -> HttpResponse:
         """The answer to a failure, by the service's profile."""
@@ -109,10 +119,11 @@ class Endpoint:
         timeout_s: float | None,
         receive: Receive,
         exchange: Exchange,
+        watch: Watch | None,
     ) -> HttpResponse | None:
         limit = self._options.limits.max_body_bytes
         requests = RequestStream(self._reader, request, match, receive, limit=limit)
-        async with cancelled_on_disconnect(requests.receive_after_body):
+        async with cancelled_on_disconnect(requests.receive_after_body, watch):
             answer = self._backend.stream(self.route.rpc, requests, metadata=metadata, timeout_s=timeout_s)
             if self.route.rpc.server_streaming:
                 await self._write_stream(request, answer, exchange)
@@ -122,7 +133,9 @@ class Endpoint:
     async def _respond_single(self, request: Request, answer: StreamAnswer) -> HttpResponse:
         responses = [message async for message in answer]
         headers = self._metadata_headers(request, answer.initial_metadata, ())
-        return self._writer.respond(responses[0]).with_headers((*headers, *self._extra_headers(request)))
+        return self._writer.respond(responses[0], pretty=self._is_pretty(request)).with_headers(
+            (*headers, *self._extra_headers(request))
+        )
 
     async def _write_stream(self, request: Request, answer: StreamAnswer, exchange: Exchange) -> None:
         writer = StreamWriter(
@@ -138,6 +151,15 @@ class Endpoint:
             heartbeat_s=self._options.heartbeat_s,
         )
         await writer.write_all(answer)
+
+    def _is_pretty(self, request: Request) -> bool:
+        wanted = self._profile.pretty_parameter
+        if not wanted or wanted not in request.query_string:
+            return False
+        return any(
+            name == wanted and value.lower() in ("", "1", "true")
+            for name, value in parse_pairs(request.query_string)
+        )
 
     def _metadata_headers(self, request: Request, initial: Metadata, trailing: Metadata) -> Headers:
         return to_headers(initial, trailing, request=request, options=self._options.metadata)

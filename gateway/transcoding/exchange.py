@@ -17,7 +17,10 @@ class Exchange:
     async def respond(self, response: HttpResponse) -> None:
         """Send a complete answer; to HEAD its headers only."""
         headers = encode_headers(response.headers)
-        if response.status != 204:  # RFC 9110: no Content-Length with 204
+        if response.status not in (
+            204,
+            304,
+        ):  # RFC 9110: no Content-Length with 204; with 304 it would speak of another answer
             headers.append((b"content-length", str(len(response.body)).encode("ascii")))
         await self._start(response.status, headers)
         await self._send({"type": "http.response.body", "body": b"" if self.is_head else response.body})

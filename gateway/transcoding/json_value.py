@@ -55,8 +55,10 @@ def loads(body: bytes) -> JsonValue:
     return value
 
 
-def dumps(value: JsonValue) -> bytes:
-    """Compact UTF-8 JSON; whole floats keep their `.0`."""
+def dumps(value: JsonValue, *, pretty: bool = False) -> bytes:
+    """UTF-8 JSON, compact or indented; whole floats keep their `.0`."""
+    if pretty:
+        return _PRETTY_ENCODER.encode(value).encode("utf-8") + b"\n"
     return _ENCODER.encode(value).encode("utf-8")
 
 
@@ -105,6 +107,8 @@ _DECODER = json.JSONDecoder(
     parse_float=_parse_float, parse_constant=_refuse_constant, object_pairs_hook=_object_of
 )
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False)
+
+_PRETTY_ENCODER = json.JSONEncoder(ensure_ascii=False, indent=2, allow_nan=False, check_circular=False)
 
 
 def _check_depth(body: bytes, value: JsonValue) -> None:

@@ -7,6 +7,9 @@ from gateway.transcoding.asgi import Scope
 from gateway.transcoding.failure import Refused
 from gateway.transcoding.http_message import Request
 
+LIFT_BODY_TIMER = "transcoding.lift_body_timer"
+"""The ASGI extension by which a server lets an application say that a request's body may take its time."""
+
 _HOST = re.compile(r"(?:[A-Za-z0-9\-._~%!$&'()*+,;=]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _HTTP_VERSIONS = frozenset({"1.0", "1.1", "2", "3"})
 _CLOSE = (("connection", "close"),)

@@ -67,3 +67,13 @@ def takes_null(field: FieldDescriptor) -> bool:
     if field.message_type is not None:
         return bool(field.message_type.full_name == "google.protobuf.Value")
     return field.enum_type is not None and field.enum_type.full_name == "google.protobuf.NullValue"
+
+
+def is_nullable(field: FieldDescriptor) -> bool:
+    """Whether `null` may stand for it: a message or `optional` field, not the member of a real oneof."""
+    if takes_null(field):
+        # There a null is a value, and would be read back as one.
+        return False
+    oneof = field.containing_oneof
+    # The compiler wraps an `optional` field in a oneof of its own, named after it.
+    return bool(field.has_presence and (oneof is None or oneof.name == f"_{field.name}"))

@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 
 from gateway.transcoding.failure import Malformed, Metadata
@@ -116,6 +117,7 @@ def _forwarded_for(request: Request) -> Iterator[tuple[str, str]]:
         yield "x-forwarded-host", host
 
 
+@lru_cache(maxsize=1024)
 def _is_address(text: str) -> bool:
     try:
         ip_address(text)

@@ -46,6 +46,8 @@ class Profile:
     """Unknown query parameters are ignored instead of 400."""
     ignored_query: frozenset[str] = frozenset()
     """Query parameters that are never looked at."""
+    pretty_parameter: str = ""
+    """The query parameter that asks for indented JSON (`?pretty`, `?pretty=true`); empty for none."""
     error_response: ErrorResponse | None = None
     """The answer to a failure, in place of google.rpc.Status."""
     read_body: ReadBody | None = None

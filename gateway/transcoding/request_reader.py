@@ -35,12 +35,14 @@ class RequestReader:
         self._body_field = route.body_field
         self._fill_body_field = decoder.value_fill(self._body_field) if self._body_field is not None else None
         self.is_raw = _is_http_body(self._raw_target())
+        pretty = {profile.pretty_parameter} if profile.pretty_parameter else set()
+        self._unread_query = profile.ignored_query | pretty
         self._query = QueryBinder(
             names,
             descriptor,
             taken=self._path.field_paths
             | ({(self._body_field.name,)} if self._body_field is not None else set()),
-            ignored=profile.ignored_query,
+            ignored=self._unread_query,
             ignore_unknown=profile.ignore_unknown_query,
         )
         wants_mask = route.rpc.full_name in profile.fill_update_mask and route.http_method == "PATCH"
@@ -121,7 +123,7 @@ class RequestReader:
         if not self._profile.strict_body:
             return
         for name, _ in parse_pairs(request.query_string):
-            if name not in self._profile.ignored_query:
+            if name not in self._unread_query:
                 raise Malformed("this method takes its fields from the body only", field=name[:200])
 
     def _set_raw(self, message: Message, request: Request, body: bytes, *, first: bool) -> None:

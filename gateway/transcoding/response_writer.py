@@ -38,7 +38,7 @@ class ResponseWriter:
         self.is_raw = answer is not None and answer.full_name == HTTP_BODY
         self._field_name = field.name if field is not None else None
 
-    def respond(self, message: Message) -> HttpResponse:
+    def respond(self, message: Message, *, pretty: bool = False) -> HttpResponse:
         """The answer to a call without a stream."""
         if self.is_raw:
             content_type, data = self.raw(message)
@@ -46,7 +46,9 @@ class ResponseWriter:
         status, value = 200, self.json(message)
         if self._answer_as is not None:
             status, value = self._answer_as(self._route, message, value)
-        return HttpResponse(status=status, headers=(("content-type", JSON_TYPE),), body=dumps(value))
+        return HttpResponse(
+            status=status, headers=(("content-type", JSON_TYPE),), body=dumps(value, pretty=pretty)
+        )
 
     def json(self, message: Message) -> JsonValue:
         """The JSON value of a response; INTERNAL where it has none, such as a time in the year 10000."""

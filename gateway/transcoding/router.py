@@ -42,6 +42,11 @@ class _Leaf(Generic[T]):
             )
         methods[method] = (template, target)
 
+    def entry(self, verb: str, method: str) -> tuple[Template, T] | None:
+        """What serves this verb and method here."""
+        methods = self.by_verb.get(verb)
+        return None if methods is None else methods.get(method) or methods.get(ANY_METHOD)
+
 
 @dataclass(slots=True)
 class _Node(Generic[T]):
@@ -68,13 +73,8 @@ class Router(Generic[T]):
         parts, verb = self._split(raw_path)
         if parts is None:
             return None
-        for leaf in _walk(self._root, parts, 0):
-            methods = leaf.by_verb.get(verb)
-            if methods is not None:
-                entry = methods.get(method) or methods.get(ANY_METHOD)
-                if entry is not None:
-                    return Found(target=entry[1], parts=parts)
-        return None
+        entry = _find(self._root, parts, 0, verb, method)
+        return Found(target=entry[1], parts=parts) if entry is not None else None
 
     def methods_of(self, raw_path: str) -> frozenset[str]:
         """Every HTTP method that some rule serves on this path; empty for an unknown path."""
@@ -119,6 +119,29 @@ class Router(Generic[T]):
         return parts, ""
 
 
+def _find(node: _Node[T], parts: list[str], at: int, verb: str, method: str) -> tuple[Template, T] | None:
+    """The first entry of `_walk` for this verb and method, without the cost of its generators."""
+    if at == len(parts):
+        entry = node.leaf.entry(verb, method)
+        if entry is not None:
+            return entry
+    else:
+        child = node.literals.get(parts[at])
+        entry = _find(child, parts, at + 1, verb, method) if child is not None else None
+        if entry is None and node.one is not None and parts[at]:
+            entry = _find(node.one, parts, at + 1, verb, method)
+        if entry is not None:
+            return entry
+    for tail, leaf in node.tails.items():
+        if _ends_with(parts, at, tail) and (entry := leaf.entry(verb, method)) is not None:
+            return entry
+    return None
+
+
+def _ends_with(parts: list[str], at: int, tail: tuple[str, ...]) -> bool:
+    return len(parts) - at >= len(tail) and tuple(parts[len(parts) - len(tail) :]) == tail
+
+
 def _walk(node: _Node[T], parts: list[str], at: int) -> Iterator[_Leaf[T]]:
     """Every leaf that matches `parts[at:]`, the most specific first."""
     if at == len(parts):
@@ -130,5 +153,5 @@ def _walk(node: _Node[T], parts: list[str], at: int) -> Iterator[_Leaf[T]]:
         if node.one is not None and parts[at]:
             yield from _walk(node.one, parts, at + 1)
     for tail, leaf in node.tails.items():
-        if len(parts) - at >= len(tail) and tuple(parts[len(parts) - len(tail) :]) == tail:
+        if _ends_with(parts, at, tail):
             yield leaf

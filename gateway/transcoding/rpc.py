@@ -23,6 +23,7 @@ class RpcMethod:
     response_class: type[Message]
     client_streaming: bool
     server_streaming: bool
+    deprecated: bool = False
 
     @property
     def full_name(self) -> str:
@@ -51,6 +52,7 @@ def rpc_method(descriptor: MethodDescriptor) -> RpcMethod:
         response_class=class_of(descriptor.output_type),
         client_streaming=descriptor.client_streaming,
         server_streaming=descriptor.server_streaming,
+        deprecated=descriptor.GetOptions().deprecated,
     )
 
 

@@ -50,12 +50,13 @@ class StreamWriter:
 
     async def write_all(self, answer: StreamAnswer) -> None:
         """Write every response; a Failure leaves here only while nothing has been sent."""
+        if self._exchange.is_head:
+            await self._write_head(answer)
+            return
         try:
             async with aclosing(answer), self._heartbeat():
                 async for message in answer:
                     await self._write_message(message)
-                    if self._exchange.is_head:
-                        break
         except Failure as failure:
             if not self._exchange.started:
                 raise
@@ -69,6 +70,19 @@ class StreamWriter:
         async with self._lock:
             if not self._writer.is_raw:
                 await self._exchange.write(self._format.error(self._status_of(failure)))
+            await self._exchange.end()
+
+    async def _write_head(self, answer: StreamAnswer) -> None:
+        """The head that GET would answer; a stream that is idle for a heartbeat's time is a good one."""
+        async with aclosing(answer):
+            first = None
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._heartbeat_s):
+                    first = await anext(aiter(answer), None)
+            content_type = self._format.content_type
+            if self._writer.is_raw and first is not None:
+                content_type, _ = self._writer.raw(first)
+            await self._ensure_started(content_type)
             await self._exchange.end()
 
     async def _write_message(self, message: Message) -> None:

@@ -1,7 +1,8 @@
 """The text forms of Timestamp, Duration and FieldMask in ProtoJSON, without touching a message."""
 
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
+from functools import lru_cache
 
 _TIMESTAMP = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))", re.ASCII
@@ -55,8 +56,15 @@ def format_timestamp(seconds: int, nanos: int) -> str:
     """RFC 3339 in UTC with 0, 3, 6 or 9 digits."""
     if not (_MIN_SECONDS <= seconds <= _MAX_SECONDS and 0 <= nanos < _NANOS):
         raise TextFormError(f"a Timestamp of {seconds} s and {nanos} ns has no text form")
-    moment = _EPOCH + timedelta(seconds=seconds)
-    return f"{moment.year:04d}-{moment:%m-%dT%H:%M:%S}{_fraction_text(nanos)}Z"
+    days, rest = divmod(seconds, 86_400)
+    minutes, second = divmod(rest, 60)
+    hour, minute = divmod(minutes, 60)
+    return f"{_date_text(days)}T{hour:02d}:{minute:02d}:{second:02d}{_fraction_text(nanos)}Z"
+
+
+@lru_cache(maxsize=64)
+def _date_text(days_since_epoch: int) -> str:
+    return date.fromordinal(_EPOCH.toordinal() + days_since_epoch).isoformat()
 
 
 def parse_duration(text: str) -> tuple[int, int]:

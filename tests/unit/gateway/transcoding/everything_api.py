@@ -40,6 +40,7 @@ def compile_protos(sources: Mapping[str, str]) -> descriptor_pb2.FileDescriptorS
             f"-I{files('grpc_tools') / '_proto'}",
             f"-I{Path(str(files('google.api')._paths[0])).parent.parent}",  # type: ignore[attr-defined]  # a namespace package
             "--include_imports",
+            "--include_source_info",
             f"--descriptor_set_out={output}",
             *sources,
         ]

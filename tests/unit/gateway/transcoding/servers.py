@@ -10,7 +10,7 @@ import grpc
 import uvicorn
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from gateway.transcoding.http_protocol import StrictHttpProtocol
+from gateway.transcoding.http_protocol import HttpTimers, strict_protocol
 from gateway.transcoding.rpc import RpcMethod, rpc_method
 from unit.gateway.transcoding.everything_api import SERVICE, pool
 
@@ -34,12 +34,14 @@ async def grpc_server(servicer: object, *, with_health: bool = True) -> AsyncIte
 
 
 @asynccontextmanager
-async def http_server(app: Any) -> AsyncIterator[int]:
+async def http_server(app: Any, timers: HttpTimers | None = None) -> AsyncIterator[int]:
     """The port of uvicorn with the protocol that the gateway uses."""
+    timers = timers or HttpTimers()
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         app,
-        http=StrictHttpProtocol,
+        http=strict_protocol(timers),
+        timeout_keep_alive=timers.idle_s,  # type: ignore[arg-type]  # handed to call_later, which takes fractions
         lifespan="off",
         log_config=None,
         access_log=False,

@@ -176,3 +176,24 @@ async def test_an_update_mask_is_left_alone_by_default(client: AsgiClient) -> No
     answer = await client.request("PATCH", "/v1/items/t", '{"text":"x"}')
 
     assert "mask" not in answer.json()
+
+
+@pytest.mark.parametrize(
+    ("query", "is_pretty"),
+    [
+        pytest.param("pretty", True, id="bare"),
+        pytest.param("pretty=true", True, id="true"),
+        pytest.param("pretty=1&int32Value=0", True, id="among-others"),
+        pytest.param("pretty=false", False, id="false"),
+        pytest.param("", False, id="absent"),
+    ],
+)
+async def test_indented_json_is_for_who_asks(query: str, is_pretty: bool) -> None:
+    profile = Profile(json=JsonOptions(unset=Unset.OMIT), pretty_parameter="pretty")
+    answer = await AsgiClient(transcoder(profile=profile)).get(f"/v1/items/x?{query}")
+
+    assert answer.body == (b'{\n  "text": "x"\n}\n' if is_pretty else b'{"text":"x"}')
+
+
+async def test_the_parameter_for_indented_json_is_unknown_unless_there_is_one(client: AsgiClient) -> None:
+    assert (await client.get("/v1/items/x?pretty")).status == 400

@@ -1,6 +1,11 @@
+import asyncio
+
 import pytest
 
+from gateway.transcoding.endpoint import Options
+from gateway.transcoding.local_backend import LocalBackend
 from unit.gateway.transcoding.everything_api import AsgiClient
+from unit.gateway.transcoding.servicer import EverythingServicer, transcoder
 
 
 async def test_an_unknown_path_is_404_with_a_status_body(client: AsgiClient) -> None:
@@ -86,3 +91,12 @@ async def test_a_method_is_never_overridden_by_a_header(client: AsgiClient, name
     answer = await client.request("POST", "/v1/items/x:cancel", "_method=DELETE", headers)
 
     assert (answer.status, answer.json()) == (200, {"text": "x"})
+
+
+async def test_head_of_an_idle_stream_does_not_wait_for_its_first_message() -> None:
+    servicer = EverythingServicer()
+    app = transcoder(LocalBackend(servicer), options=Options(heartbeat_s=0.05))
+    async with asyncio.timeout(10):
+        answer = await AsgiClient(app).request("HEAD", "/v1/silent")
+
+    assert (answer.status, answer.header("content-type"), answer.body) == (200, "application/json", b"")
