@@ -78,12 +78,17 @@ def open_engine(
     isolation_level: Literal["READ COMMITTED", "REPEATABLE READ"],
     session: Mapping[str, str],
     patience: Patience,
+    pre_ping: bool = False,
 ) -> Engine:
-    """An engine whose sessions have these settings; connects to nothing yet."""
+    """An engine whose sessions have these settings; connects to nothing yet.
+
+    `pre_ping` asks each connection before its use, for callers that do not run their work again.
+    """
     engine = create_engine(
         url.set(drivername="postgresql+psycopg").difference_update_query(["schema", "options"]),
         pool_size=connections,
         max_overflow=0,
+        pool_pre_ping=pre_ping,
         pool_timeout=patience.transaction,
         isolation_level=isolation_level,
         use_native_hstore=False,

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import tempfile
 import time
-import uuid
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,15 +84,14 @@ class MariaDb:
         setup += ["--auth-root-authentication-method=normal", "--skip-test-db", *_as_root()]
         subprocess.run(setup, check=True, capture_output=True)
         self.start()
-        self._connect("root", unix_socket=str(self._socket)).close()
         self.run("CREATE USER tester@'127.0.0.1' IDENTIFIED BY 'made-up'")
         self.run("GRANT ALL ON *.* TO tester@'127.0.0.1'")
+        self.run("CREATE DATABASE legacy")
 
-    def new_database(self) -> str:
-        """The URL of an empty database."""
-        name = f"db_{uuid.uuid4().hex}"
-        self.run(f"CREATE DATABASE {name}")
-        return f"mysql+pymysql://tester:made-up@127.0.0.1:{self._port}/{name}"
+    @property
+    def url(self) -> str:
+        """Of its one database."""
+        return f"mysql+pymysql://tester:made-up@127.0.0.1:{self._port}/legacy"
 
     def run(self, statement: str) -> None:
         """Runs a statement as root."""
@@ -102,31 +100,20 @@ class MariaDb:
 
     def start(self) -> None:
         """Starts; returns when it takes connections."""
-        self._process = subprocess.Popen(
-            [
-                "mariadbd",
-                "--no-defaults",
-                f"--datadir={self._folder}",
-                f"--socket={self._socket}",
-                f"--pid-file={self._folder}/pid",
-                f"--port={self._port}",
-                "--bind-address=127.0.0.1",
-                "--skip-name-resolve",
-                *_as_root(),
-            ],
-            stdout=subprocess.DEVNULL,
-            stderr=(self._folder / "log").open("wb"),
-        )
+        command = ["mariadbd", "--no-defaults", f"--datadir={self._folder}", f"--socket={self._socket}"]
+        command += [f"--pid-file={self._folder}/pid", f"--port={self._port}", "--bind-address=127.0.0.1"]
+        with (self._folder / "log").open("wb") as log:
+            self._process = subprocess.Popen([*command, "--skip-name-resolve", *_as_root()], stderr=log)
         end = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                self._connect("root", unix_socket=str(self._socket)).close()
-                return
-            except pymysql.err.OperationalError:
-                if self._process.poll() is not None or time.monotonic() > end:
-                    raise RuntimeError((self._folder / "log").read_text()) from None
-                # A process that starts tells nobody when it is ready.
-                time.sleep(0.05)
+        while not self._listens():
+            if self._process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError((self._folder / "log").read_text())
+            # A process that starts tells nobody when it is ready.
+            time.sleep(0.05)
+
+    def _listens(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self._socket)) == 0
 
     def freeze(self) -> None:
         """Stops it from answering, while its connections stay open."""
@@ -172,18 +159,19 @@ def run_postgres() -> Iterator[Postgres]:
             server.close()
 
 
-def run_mariadb(folder: Path) -> Iterator[MariaDb]:
+def run_mariadb() -> Iterator[MariaDb]:
     """For a fixture: a running MariaDB; without its program the test is skipped, under CI it fails."""
     if shutil.which("mariadbd") is None:
         if os.environ.get("CI") == "true":
             pytest.fail(MARIADB_MISSING)
         pytest.skip(MARIADB_MISSING)
-    server = MariaDb(folder)
-    try:
-        server.create()
-        yield server
-    finally:
-        server.close()
+    with tempfile.TemporaryDirectory() as folder:
+        server = MariaDb(Path(folder))
+        try:
+            server.create()
+            yield server
+        finally:
+            server.close()
 
 
 def _as_root() -> list[str]:

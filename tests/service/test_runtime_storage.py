@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, Engine, event, func, insert, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from fakes.databases import Postgres, run_postgres
+from fakes.databases import Postgres
 from fakes.store_notes import (
     METADATA,
     NOTES,
@@ -24,11 +24,6 @@ from fakes.store_notes import (
     texts,
 )
 from runtime.storage import Store, StoreBusy, StoreUnreachable, service_url
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    yield from run_postgres()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

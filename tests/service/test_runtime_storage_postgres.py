@@ -9,14 +9,14 @@ import signal
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 
-from fakes.databases import Postgres, run_postgres
+from fakes.databases import Postgres
 from fakes.lossy_link import Break, LossyLink, lossy_link
 from fakes.store_notes import METADATA, WAIT_SECONDS, Gate, add, fill, purses, spend, texts
 from runtime.errors import StartupError
@@ -33,14 +33,9 @@ from runtime.storage import (
 Impatient = Callable[..., None]
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    yield from run_postgres()
-
-
 @pytest.fixture
-def url(server: Postgres) -> str:
-    return service_url(server.url, f"notes_{uuid.uuid4().hex}")
+def url(postgres: Postgres) -> str:
+    return service_url(postgres.url, f"notes_{uuid.uuid4().hex}")
 
 
 @pytest.fixture
@@ -135,10 +130,10 @@ async def test_replicas_that_start_together_make_the_schema_once(url: str) -> No
         assert len(await stores[0].read(texts)) == 4
 
 
-async def test_two_services_in_one_database_have_tables_of_their_own(server: Postgres) -> None:
+async def test_two_services_in_one_database_have_tables_of_their_own(postgres: Postgres) -> None:
     async with (
-        Store(service_url(server.url, "one_svc"), metadata=METADATA) as one,
-        Store(service_url(server.url, "other_svc"), metadata=METADATA) as other,
+        Store(service_url(postgres.url, "one_svc"), metadata=METADATA) as one,
+        Store(service_url(postgres.url, "other_svc"), metadata=METADATA) as other,
     ):
         await one.write(add("mine"))
 
@@ -155,7 +150,7 @@ async def test_a_commit_is_on_disk_before_it_is_told(replicas: tuple[Store, Stor
 
 
 async def test_a_server_that_crashes_keeps_what_was_told_and_is_used_again_once_back(
-    server: Postgres, replicas: tuple[Store, Store]
+    postgres: Postgres, replicas: tuple[Store, Store]
 ) -> None:
     told: list[str] = []
 
@@ -177,13 +172,13 @@ async def test_a_server_that_crashes_keeps_what_was_told_and_is_used_again_once_
         for number, prefix in enumerate("abcd")
     ]
     await asyncio.wait_for(enough.wait(), WAIT_SECONDS)
-    await asyncio.to_thread(server.crash)
+    await asyncio.to_thread(postgres.crash)
     crashed.set()
     with pytest.raises(StoreUnreachable, match="cannot be read"):
         await replicas[0].read(texts)
     unreachable = [asyncio.create_task(replicas[0].write(add("while down"))) for _ in range(3)]
     results = await asyncio.gather(*unreachable, return_exceptions=True)
-    await asyncio.to_thread(server.start)
+    await asyncio.to_thread(postgres.start)
     # Commits in doubt waited for the server to tell.
     await asyncio.wait_for(asyncio.gather(*writing), WAIT_SECONDS)
 
@@ -195,11 +190,11 @@ async def test_a_server_that_crashes_keeps_what_was_told_and_is_used_again_once_
 
 
 async def test_connections_that_a_restart_killed_are_replaced_without_an_error(
-    server: Postgres, replicas: tuple[Store, Store]
+    postgres: Postgres, replicas: tuple[Store, Store]
 ) -> None:
     await asyncio.gather(*(replicas[0].write(add(str(number)), lock=str(number)) for number in range(8)))
-    await asyncio.to_thread(server.crash)
-    await asyncio.to_thread(server.start)
+    await asyncio.to_thread(postgres.crash)
+    await asyncio.to_thread(postgres.start)
 
     await asyncio.gather(
         *(replicas[0].write(add(f"again {number}"), lock=str(number)) for number in range(8))
