@@ -299,22 +299,29 @@ async def test_a_filled_sale_closes_by_quantity_once_however_often_it_is_applied
     ]
 
 
+@pytest.mark.parametrize("remaining", [pytest.param(2, id="part"), pytest.param(0, id="all")])
+@pytest.mark.parametrize(
+    "overtaking",
+    [
+        pytest.param("UPDATE order_details SET quantity = 4 WHERE order_id = 'lot-1'", id="it shrank"),
+        pytest.param("UPDATE order_details SET status = 'canceled' WHERE order_id = 'lot-1'", id="it ended"),
+        pytest.param("DELETE FROM order_details WHERE order_id = 'lot-1'", id="it is gone"),
+    ],
+)
 async def test_a_plan_that_another_program_overtook_changes_nothing(
-    tables: LegacyTables, tracking: OrderTracking
+    tables: LegacyTables, tracking: OrderTracking, overtaking: str, remaining: int
 ) -> None:
     tables.add_order("lot-0", quantity=1)
     tables.add_order("lot-1", quantity=5)
     first, second = sorted(await tracking.list_lots("alice", AAPL), key=lambda lot: lot.order_id)
-    plan = [LotChange(lot=first, remaining_qty=0), LotChange(lot=second, remaining_qty=2)]
-    tables.run("UPDATE order_details SET status = 'closed' WHERE order_id = 'lot-1'")
+    plan = [LotChange(lot=first, remaining_qty=0), LotChange(lot=second, remaining_qty=remaining)]
+    tables.run(overtaking)
+    before = tables.rows("order_details")
 
     with pytest.raises(LotChanged, match="lot-1"):
         await tracking.apply(plan)
 
-    assert sorted((row["order_id"], row["status"]) for row in tables.rows("order_details")) == [
-        ("lot-0", "active"),
-        ("lot-1", "closed"),
-    ]
+    assert tables.rows("order_details") == before
 
 
 async def test_a_buy_that_ends_unfilled_leaves_no_lot(tracking: OrderTracking) -> None:
