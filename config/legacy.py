@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from config.fields import Count
+from config.fields import Count, Seconds
 from runtime.settings import SecretStr, Section, UnknownKeys
 
 Hour = Annotated[int, Field(ge=0, le=23)]
@@ -23,6 +23,9 @@ class DatabaseSettings(LegacySection):
     """`database`: the legacy database with accounts and tracked buys; absent: `accounts` and our own storage."""
 
     url: SecretStr | None = None
+    """`mysql+pymysql://`, `mariadb+pymysql://`, `postgresql://` or `sqlite:///`."""
+    refresh_seconds: Seconds = 60.0
+    """How often added, switched and disabled accounts are looked for."""
 
 
 class RedisSettings(LegacySection):

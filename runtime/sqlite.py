@@ -66,7 +66,7 @@ def database_path(url: str) -> Path:
         raise StartupError("storage.url: is not a database URL, such as sqlite:///data/opitios.db") from error
     if parsed.get_backend_name() != "sqlite":
         raise StartupError(
-            f"storage.url: {parsed.get_backend_name()} is not supported, use sqlite:///data/opitios.db"
+            f"storage.url: {parsed.get_backend_name()} is not supported, use sqlite or postgresql"
         )
     if not parsed.database or parsed.database == ":memory:":
         raise StartupError("storage.url: must name a file, such as sqlite:///data/opitios.db")

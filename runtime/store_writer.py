@@ -1,21 +1,18 @@
-"""The one thread that writes: takes every change that waits, runs them, commits once, then answers all."""
+"""The threads that write: each takes all that waits in a lane, runs it, commits once, then answers all."""
 
-import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from runtime.sqlite import is_store_fault
+from runtime.store_backend import Backend
+from runtime.store_lanes import Lanes
 
 T = TypeVar("T")
-
-MAX_BATCH: Final = 256
-"""Bounds how long the first of a batch waits for the last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,14 +29,16 @@ class _Outcome(Generic[T]):
         self._result: T | None = None
         self._error: BaseException | None = None
 
-    def run(self, connection: Connection) -> None:
+    def run(self, connection: Connection, ends_transaction: Callable[[DBAPIError], bool]) -> None:
         """Runs the change in a savepoint; its own error is kept, one that ends the transaction is raised."""
+        # A transaction that lost a race runs again, and what it came to then is what counts.
+        self._result, self._error = None, None
         try:
             with connection.begin_nested():
                 self._result = self._change.run(connection)
         except DBAPIError as error:
-            if is_store_fault(error):
-                # SQLite may have rolled back everything, so nothing of the batch may be told done.
+            if ends_transaction(error):
+                # The database may have rolled back everything, so nothing of the batch may be told done.
                 raise
             self._error = error
         except BaseException as error:  # noqa: BLE001 - it belongs to the caller, who gets it as it is
@@ -56,68 +55,57 @@ class _Outcome(Generic[T]):
             self._change.answer.set_result(self._result)  # type: ignore[arg-type]
 
     def fail(self, error: BaseException) -> None:
-        """Answers that nothing was committed."""
+        """Answers that the batch was not committed, or that nobody knows."""
         self._error = error
         self.tell()
 
 
 class StoreWriter:
-    """Owns the writing engine and its thread from construction until `close`."""
+    """Owns the writing threads from construction until `close`."""
 
-    def __init__(self, engine: Engine, *, name: str) -> None:
-        self._engine = engine
-        self._queue: queue.SimpleQueue[_Outcome[object] | None] = queue.SimpleQueue()
-        # A daemon, so that an owner that dies without closing cannot keep the process alive: a commit
-        # cut in two is undone by SQLite, and nobody was told of it.
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
-        self._thread.start()
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._lanes: Lanes[_Outcome[object]] = Lanes()
+        # Daemons, so that an owner that dies without closing cannot keep the process alive: a commit
+        # cut in two is undone by the database, and nobody was told of it.
+        self._threads = [
+            threading.Thread(target=self._work, name=f"store-{backend.label}-{number}", daemon=True)
+            for number in range(backend.writer_threads)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def pending(self) -> int:
         """How many changes wait; about right is enough for a limit."""
-        return self._queue.qsize()
+        return self._lanes.pending
 
-    def submit(self, change: Callable[[Connection], T]) -> "Future[T]":
-        """Queues the change; the future is answered after its commit."""
+    def submit(self, change: Callable[[Connection], T], lock: str | None) -> "Future[T]":
+        """Queues the change; the future is answered after its commit. Raises LanesClosed."""
         answer: Future[T] = Future()
-        self._queue.put(_Outcome(_Change(run=change, answer=answer)))  # type: ignore[arg-type] # the queue holds changes of every result type
+        outcome = _Outcome(_Change(run=change, answer=answer))
+        self._lanes.put(self._backend.lane_of(lock), outcome)  # type: ignore[arg-type] # the queue holds changes of every result type
         return answer
 
     def close(self) -> None:
-        """Finishes what is queued and closes the engine."""
-        self._queue.put(None)
-        self._thread.join()
-        self._engine.dispose()
+        """Finishes what is queued and ends the threads."""
+        self._lanes.close()
+        for thread in self._threads:
+            thread.join()
 
     def _work(self) -> None:
-        closing = False
-        while not closing:
-            batch, closing = self._next_batch()
-            if batch:
-                self._commit(batch)
+        while (taken := self._lanes.take()) is not None:
+            lane, batch = taken
+            self._commit(lane, batch)
+            self._lanes.done(lane)
 
-    def _next_batch(self) -> tuple[list[_Outcome[object]], bool]:
-        batch: list[_Outcome[object]] = []
-        taken = self._queue.get()
-        while taken is not None:
-            batch.append(taken)
-            if len(batch) >= MAX_BATCH:
-                return batch, False
-            try:
-                taken = self._queue.get_nowait()
-            except queue.Empty:
-                return batch, False
-        return batch, True
-
-    def _commit(self, batch: list[_Outcome[object]]) -> None:
-        try:
-            with self._engine.begin() as connection:
-                for outcome in batch:
-                    outcome.run(connection)
-        except DBAPIError as error:
-            self._engine.dispose()
+    def _commit(self, lane: str | None, batch: Sequence[_Outcome[object]]) -> None:
+        def run(connection: Connection) -> None:
             for outcome in batch:
-                outcome.fail(error)
+                outcome.run(connection, self._backend.ends_transaction)
+
+        try:
+            self._backend.commit(lane, run)
         except BaseException as error:  # noqa: BLE001 - the top of the thread: every caller must hear of it
             for outcome in batch:
                 outcome.fail(error)

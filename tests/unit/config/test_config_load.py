@@ -399,6 +399,14 @@ discord: {{transaction_channel: "https://made-up.test/hook"}}
         pytest.param(
             "services: {order: {listen: 10.0.0.1:1}}", "services.tls", id="plain text between machines"
         ),
+        pytest.param(
+            "database: {url: 'mysql+pymysql://u:p@db.internal/x'}", "database.url", id="plain text to MySQL"
+        ),
+        pytest.param(
+            "storage: {url: 'postgresql://u:p@10.0.0.9/x?sslmode=prefer'}",
+            "storage.url",
+            id="plain text to PostgreSQL",
+        ),
     ],
 )
 def test_what_is_allowed_but_risky_is_a_warning(tmp_path: Path, text: str, path: str) -> None:
@@ -411,6 +419,23 @@ def test_a_careful_file_has_no_warning(tmp_path: Path) -> None:
     text = f"jwt: {{secret_key: {LONG_SECRET}}}\nauth: {{legacy_any_account: false}}\n"
 
     assert load_configuration(write(tmp_path, text), {})[1] == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("database: {url: 'mysql+pymysql://u:p@localhost/x'}", id="this machine by name"),
+        pytest.param("database: {url: 'mysql+pymysql://u:p@127.0.0.1/x'}", id="this machine by address"),
+        pytest.param("database: {url: 'mysql+pymysql://u:p@db/x?ssl_ca=ca.pem'}", id="MySQL with TLS"),
+        pytest.param("storage: {url: 'postgresql://u:p@db/x?sslmode=verify-full'}", id="PostgreSQL with TLS"),
+        pytest.param("storage: {url: 'postgresql:///x?host=/run/postgresql'}", id="a local socket"),
+        pytest.param("database: {url: nonsense}", id="no url"),
+    ],
+)
+def test_a_database_that_nobody_can_overhear_has_no_warning(tmp_path: Path, text: str) -> None:
+    _, warnings = load_configuration(write(tmp_path, text), {})
+
+    assert not {"storage.url", "database.url"} & {one.path for one in warnings}
 
 
 def test_services_dial_loopback_where_they_listen_on_every_address(tmp_path: Path) -> None:

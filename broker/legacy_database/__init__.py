@@ -1,0 +1,1 @@
+"""The former service's database, used as it is: accounts, strategy permissions, order tracking."""
