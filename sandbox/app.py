@@ -5,7 +5,14 @@ from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
 
-from sandbox import account_routes, control_market, control_records, market_routes, order_routes
+from sandbox import (
+    account_routes,
+    control_market,
+    control_records,
+    market_routes,
+    order_routes,
+    position_routes,
+)
 from sandbox.calls import Call, Handler, Reply
 from sandbox.control import ControlHandler, control_endpoint
 from sandbox.errors import not_found
@@ -15,12 +22,17 @@ from sandbox.state import Sandbox
 _TRADING: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/v2/account", account_routes.get_account),
     ("GET", "/v2/positions", account_routes.list_positions),
+    ("DELETE", "/v2/positions", position_routes.close_positions),
     ("GET", "/v2/positions/{symbol_or_asset_id}", account_routes.get_position),
+    ("DELETE", "/v2/positions/{symbol_or_asset_id}", position_routes.close_position),
+    ("POST", "/v2/positions/{symbol_or_contract_id}/exercise", position_routes.exercise),
+    ("POST", "/v2/positions/{symbol_or_contract_id}/do-not-exercise", position_routes.do_not_exercise),
     ("POST", "/v2/orders", order_routes.place_order),
     ("GET", "/v2/orders", order_routes.list_orders),
     ("DELETE", "/v2/orders", order_routes.cancel_orders),
     ("GET", "/v2/orders:by_client_order_id", order_routes.get_order_by_client_order_id),
     ("GET", "/v2/orders/{order_id}", order_routes.get_order),
+    ("PATCH", "/v2/orders/{order_id}", order_routes.replace_order),
     ("DELETE", "/v2/orders/{order_id}", order_routes.cancel_order),
     ("GET", "/v2/assets", account_routes.list_assets),
     ("GET", "/v2/assets/{symbol_or_asset_id}", account_routes.get_asset),

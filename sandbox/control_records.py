@@ -1,8 +1,10 @@
 """What the control API shows of the past, how it waits for the near future, and the faults it plants."""
 
 import asyncio
+import heapq
 import json
 import re
+from collections.abc import Iterator
 
 from sandbox.accounts import CashEntry
 from sandbox.control import ControlCall, ControlError, Json
@@ -28,11 +30,19 @@ async def show_ledger(call: ControlCall) -> Json:
     exchange = call.sandbox.exchange
     return {
         "requests": [entry.to_json() for entry in call.sandbox.ledger.entries(RequestFilter())],
-        "orders": [_order_with_history(order) for order in exchange.orders.values()],
+        "orders": [_order_with_history(order) for order in _every_order(call)],
         "cash": {
             name: [_cash_json(e) for e in account.cash_log] for name, account in exchange.accounts.items()
         },
     }
+
+
+def _every_order(call: ControlCall) -> Iterator[Order]:
+    """In the order of acceptance, the archived ones and those of replaced accounts included."""
+    exchange = call.sandbox.exchange
+    return heapq.merge(
+        exchange.archive.orders(), exchange.books.all_orders(), key=lambda order: order.sequence
+    )
 
 
 async def show_requests(call: ControlCall) -> Json:
@@ -129,7 +139,7 @@ def _read_filter(section: Section) -> RequestFilter:
 
 
 def _order_with_history(order: Order) -> Json:
-    shown = {**order_json(order), "account": order.account}
+    shown = {**order_json(order, nested=False), "account": order.account}
     return {**shown, "history": [_transition_json(each) for each in order.history]}
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from sandbox.accounts import AccountTerms
-from sandbox.exchange import Latencies
+from sandbox.floor import Latencies
 from sandbox.instant import Instant
 from sandbox.instruments import Instrument
 from sandbox.quotes import QuoteChange

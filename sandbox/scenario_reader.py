@@ -9,7 +9,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import yaml
 
 from sandbox.accounts import AccountTerms
-from sandbox.exchange import Latencies
+from sandbox.floor import Latencies
 from sandbox.instant import MILLISECOND, SECOND, Instant, in_new_york, new_york_date, parse
 from sandbox.instruments import Instrument, OptionContract, Stock, asset_id_of, plain_instrument
 from sandbox.option_symbol import OptionSymbol, OptionType, find_option_symbol

@@ -77,7 +77,7 @@ def build_sandbox(scenario: Scenario, calendar: SessionCalendar) -> Sandbox:
     exchange.auto_match = scenario.auto_match
     sandbox = Sandbox(
         exchange=exchange,
-        clock=SandboxClock(at=now, speed=scenario.speed),
+        clock=SandboxClock(at=now, speed=scenario.speed, until=calendar.end),
         trading_limit=RateLimit(scenario.trading_per_minute),
         data_limit=RateLimit(scenario.data_per_minute),
         answer_latency_s=scenario.answer_latency_s,
