@@ -1,23 +1,31 @@
 """Builds the web application: which path leads to which handler."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
-from aiohttp import web
+from aiohttp import WSCloseCode, web
 
 from sandbox import (
     account_routes,
     control_market,
     control_records,
+    control_streams,
     market_routes,
     order_routes,
     position_routes,
 )
 from sandbox.calls import Call, Handler, Reply
 from sandbox.control import ControlHandler, control_endpoint
+from sandbox.data_stream import announce_quotes, data_stream
 from sandbox.errors import not_found
 from sandbox.front_door import Budget, endpoint
+from sandbox.pacemaker import keep_pace
 from sandbox.state import Sandbox
+from sandbox.stream_hub import StreamKind
+from sandbox.trade_stream import announce_orders, trade_stream
+
+_STOCK_FEEDS = "/v2/{feed:sip|iex|delayed_sip|otc|boats|overnight|test}"
+_OPTION_FEEDS = "/v1beta1/{feed:opra|indicative}"
 
 _TRADING: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/v2/account", account_routes.get_account),
@@ -72,6 +80,9 @@ _CONTROL: tuple[tuple[str, str, ControlHandler], ...] = (
     ("PATCH", "/_sandbox/accounts/{name}", control_market.change_account),
     ("POST", "/_sandbox/orders/{order_id}/fill", control_market.fill_order),
     ("POST", "/_sandbox/orders/{order_id}/reject", control_market.reject_order),
+    ("GET", "/_sandbox/streams", control_streams.show_streams),
+    ("POST", "/_sandbox/streams", control_streams.add_stream_fault),
+    ("DELETE", "/_sandbox/streams", control_streams.clear_stream_faults),
 )
 
 
@@ -83,8 +94,14 @@ def create_app(sandbox: Sandbox) -> web.Application:
     for budget, table in ((Budget.TRADING, _TRADING), (Budget.DATA, _DATA)):
         for method, path, handler in table:
             app.router.add_route(method, path, endpoint(sandbox, handler, budget))
+    app.router.add_get("/stream", trade_stream(sandbox))
+    app.router.add_get(_STOCK_FEEDS, data_stream(sandbox, StreamKind.STOCKS))
+    app.router.add_get(_OPTION_FEEDS, data_stream(sandbox, StreamKind.OPTIONS))
     app.router.add_route("*", "/{tail:.*}", endpoint(sandbox, _no_endpoint, Budget.TRADING))
+    sandbox.exchange.on_order.append(announce_orders(sandbox))
+    sandbox.exchange.on_quote.append(announce_quotes(sandbox))
     app.cleanup_ctx.append(_ends_unfinished(sandbox))
+    app.on_shutdown.append(_ends_streams(sandbox))
     return app
 
 
@@ -94,9 +111,18 @@ def _no_endpoint(_: Call) -> Reply:
 
 def _ends_unfinished(sandbox: Sandbox) -> Callable[[web.Application], AsyncIterator[None]]:
     async def context(_: web.Application) -> AsyncIterator[None]:
+        sandbox.unfinished.add(asyncio.create_task(keep_pace(sandbox)))
         yield
         for task in sandbox.unfinished:
             task.cancel()
         await asyncio.gather(*sandbox.unfinished, return_exceptions=True)
 
     return context
+
+
+def _ends_streams(sandbox: Sandbox) -> Callable[[web.Application], Awaitable[None]]:
+    async def end(_: web.Application) -> None:
+        for connection in sandbox.streams.connections(None, None):
+            await connection.socket.close(code=WSCloseCode.GOING_AWAY)
+
+    return end

@@ -223,6 +223,7 @@ class Exchange(Floor):
         self._enter(account, order)
         if not ticket.order_class.is_simple:
             self._add_legs(account, order, market)
+        self._accept(order, market)
         return order
 
     def _add_legs(self, account: Account, parent: Order, market: Market) -> None:
@@ -237,6 +238,7 @@ class Exchange(Floor):
             leg.live = parent.ticket.order_class is OrderClass.OCO
             group.members[leg_role] = leg
             self._enter(account, leg)
+            self._accept(leg, market)
 
     def _submit_strategy(self, account: Account, ticket: OrderTicket, market: Market) -> Order:
         legs = [
@@ -255,22 +257,26 @@ class Exchange(Floor):
         )
         for each_order in (parent, *parent.strategy_legs):
             self._enter(account, each_order)
+        self._accept(parent, market)
         return parent
 
     def _successor(self, account: Account, order: Order, ticket: OrderTicket, market: Market) -> Order:
         if ticket.order_class is OrderClass.MLEG:
             successor = self._submit_strategy(account, ticket, market)
-        elif order.status is OrderStatus.HELD:
-            admission = Admission(intent=order.intent, hold=NO_HOLD)
-            successor = self._new_order(account, ticket, order.instrument, admission, market, held=True)
-            self._enter(account, successor)
-        else:
-            instrument = self._listed(ticket.symbol)
-            admission = admit(account, ticket, instrument, market)
-            successor = self._new_order(account, ticket, instrument, admission, market)
-            self._enter(account, successor)
+            successor.replaces = order.order_id
+            return successor
+        held = order.status is OrderStatus.HELD
+        instrument = self._listed(ticket.symbol)
+        admission = (
+            Admission(intent=order.intent, hold=NO_HOLD)
+            if held
+            else admit(account, ticket, instrument, market)
+        )
+        successor = self._new_order(account, ticket, instrument, admission, market, held=held)
         successor.replaces = order.order_id
         successor.role, successor.group = order.role, order.group
+        self._enter(account, successor)
+        self._accept(successor, market)
         return successor
 
     def _enter(self, account: Account, order: Order) -> None:
@@ -290,7 +296,7 @@ class Exchange(Floor):
         self._sequence += 1
         # Never the same stamp twice, also while the clock is frozen: clients page by submitted_at.
         stamp = self._last_submission = Instant(max(market.now, self._last_submission + 1))
-        order = Order(
+        return Order(
             order_id=OrderId(self._new_id()),
             sequence=self._sequence,
             account=account.terms.name,
@@ -298,7 +304,7 @@ class Exchange(Floor):
             instrument=instrument,
             ticket=ticket,
             intent=admission.intent,
-            status=OrderStatus.PENDING_NEW,
+            status=OrderStatus.HELD if held else OrderStatus.PENDING_NEW,
             submitted_at=stamp,
             updated_at=stamp,
             expires_at=expiry_of(ticket, instrument, market),
@@ -306,13 +312,15 @@ class Exchange(Floor):
             stop_price=ticket.stop_price,
             full_hold=admission.hold,
         )
-        if held:
-            self._move(order, OrderStatus.HELD, "held", stamp)
+
+    def _accept(self, order: Order, market: Market) -> None:
+        """Begin the history of an order, once everything that belongs to it is in place."""
+        if order.status is OrderStatus.HELD:
+            self._move(order, OrderStatus.HELD, "held", order.submitted_at)
         else:
             in_time = may_trade(order, market.phase)
             status = OrderStatus.PENDING_NEW if in_time else OrderStatus.ACCEPTED
-            self._move(order, status, "accepted", stamp)
-        return order
+            self._move(order, status, "accepted", order.submitted_at)
 
     def _fill_strategy(self, order: Order, qty: Decimal, now: Instant) -> None:
         prices = leg_prices(order.strategy_legs, self.quotes)

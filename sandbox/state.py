@@ -16,6 +16,7 @@ from sandbox.ledger import Ledger
 from sandbox.rate_limit import RateLimit
 from sandbox.scenario import Present, Scenario, StartingAccount
 from sandbox.sessions import LAST_YEAR, SessionCalendar, new_york_sessions
+from sandbox.stream_hub import StreamHub
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,6 +30,7 @@ class Sandbox:
     answer_latency_s: float
     ledger: Ledger = field(default_factory=Ledger)
     faults: FaultBook = field(default_factory=FaultBook)
+    streams: StreamHub = field(default_factory=StreamHub)
     unfinished: set[asyncio.Task[object]] = field(default_factory=set)
 
     def now(self) -> Instant:
