@@ -25,6 +25,7 @@ from sandbox.orders import (
     OrderStatus,
     OrderTicket,
 )
+from sandbox.price_history import PriceHistory
 from sandbox.quotes import Quote, QuoteChange
 from sandbox.sessions import SessionCalendar
 from sandbox.strategies import leg_prices
@@ -43,6 +44,8 @@ class Exchange(Floor):
         new_id: Callable[[], str] = lambda: str(uuid4()),
     ) -> None:
         super().__init__(calendar=calendar, now=now, latencies=latencies, archive=archive or Archive())
+        self.history = PriceHistory(calendar)
+        self.on_quote.append(self.history.hear)
         self._by_key: dict[str, Account] = {}
         self._last_submission = Instant(0)
         self._new_id = new_id

@@ -117,6 +117,14 @@ class SessionCalendar:
             (self._boundary_times[index], self._boundaries[index]) if index < len(self._boundaries) else None
         )
 
+    def index_at(self, at: Instant) -> int:
+        """The number of the session that a moment is in, or of the last one before it."""
+        return max(bisect_right(self._opens, at) - 1, 0)
+
+    def at_index(self, index: int) -> Session:
+        """The session of a number."""
+        return self._sessions[index]
+
     def on(self, day: date) -> Session | None:
         """The session of a day, or None when the exchange is closed all day."""
         index = bisect_left(self._days, day)
@@ -138,6 +146,11 @@ class SessionCalendar:
         """Whether there is a session before and after that moment, so that every answer exists."""
         # A year's margin: an order sent on the last covered day still needs its 90 days.
         return self._days[0] < new_york_date(at) < date(self._days[-1].year, 1, 1)
+
+    @property
+    def start(self) -> Instant:
+        """The first session's beginning."""
+        return self._sessions[0].pre_open
 
     @property
     def end(self) -> Instant:

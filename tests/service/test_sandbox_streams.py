@@ -25,14 +25,16 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 KEY, SECRET = "PKSTREAM", "a-made-up-secret"
 KEYS = {"APCA-API-KEY-ID": KEY, "APCA-API-SECRET-KEY": SECRET}
 CONTRACT = "AAPL301220C00200000"
+ACCOUNT = {"name": "s", "key": KEY, "secret": SECRET, "account_number": "PA7", "cash": "1000000"}
+QUOTES = {
+    "AAPL": {"bid": "189.98", "ask": "190.02", "last": "190.00"},
+    CONTRACT: {"bid": "9.95", "ask": "10.05", "last": "10.00"},
+}
 SCENARIO = {
     "clock": {"at": "2026-11-24T15:00:00Z"},
     "rate_limit": None,
-    "accounts": [{"name": "s", "key": KEY, "secret": SECRET, "account_number": "PA7", "cash": "1000000"}],
-    "quotes": {
-        "AAPL": {"bid": "189.98", "ask": "190.02", "last": "190.00"},
-        CONTRACT: {"bid": "9.95", "ask": "10.05", "last": "10.00"},
-    },
+    "accounts": [ACCOUNT],
+    "quotes": QUOTES,
 }
 WITHIN_S = 20.0
 
@@ -43,6 +45,13 @@ Json = dict[str, Any]
 async def sandbox() -> AsyncIterator[SandboxProcess]:
     async with SandboxProcess(SCENARIO) as process:
         yield process
+
+
+@pytest_asyncio.fixture(loop_scope="module", autouse=True)
+async def clean_slate(sandbox: SandboxProcess) -> None:
+    """Every test begins with the same account without orders, and the same market."""
+    await sandbox.add_account(ACCOUNT)
+    await sandbox.set_quotes(QUOTES)
 
 
 def ws_url(sandbox: SandboxProcess, path: str) -> str:
@@ -297,7 +306,6 @@ async def test_a_cut_ends_the_connection_without_a_closing_handshake(sandbox: Sa
 
 
 async def test_a_bracket_tells_of_its_exits_by_their_group(sandbox: SandboxProcess) -> None:
-    await sandbox.set_quotes({"AAPL": {"bid": "189.98", "ask": "190.02", "last": "190.00"}})
     async with listening(sandbox) as socket:
         placed = await order(
             sandbox,
