@@ -1,14 +1,20 @@
 """An account: its terms, cash, positions, and what its open orders hold."""
 
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from itertools import count
+from typing import TYPE_CHECKING
+from uuid import uuid4
 
-from sandbox.instant import Instant
+from sandbox.decimal_text import plain
+from sandbox.instant import Instant, rfc3339
 from sandbox.instruments import Instrument
 from sandbox.orders import NO_HOLD, Hold, Order, OrderId, Side
+
+if TYPE_CHECKING:  # watchlists are shown by what shows accounts
+    from sandbox.watchlists import Watchlist
 
 _ZERO = Decimal(0)
 _MOST_ACTIVITIES = 10_000
@@ -59,6 +65,11 @@ class CashEntry:
     cause: str
 
 
+def cash_json(entry: CashEntry) -> dict[str, object]:
+    """The entry as the ledger shows it."""
+    return {"at": rfc3339(entry.at), "cash": plain(entry.cash), "cause": entry.cause}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Activity:
     """Something that moved positions or cash, as the activities endpoint lists it; fills carry their order."""
@@ -72,7 +83,7 @@ class Activity:
     order_id: OrderId | None = None
     cum_qty: Decimal = _ZERO
     leaves_qty: Decimal = _ZERO
-    number: int = 0
+    activity_id: str = field(default_factory=lambda: str(uuid4()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,13 +118,14 @@ class Account:
     last_equity: Decimal = _ZERO
     positions: dict[str, Position] = field(default_factory=dict)
     cash_log: deque[CashEntry] = field(default_factory=deque)
+    cash_count: int = 0
     activities: deque[Activity] = field(default_factory=lambda: deque(maxlen=_MOST_ACTIVITIES))
     equity_marks: deque[EquityMark] = field(default_factory=lambda: deque(maxlen=_MOST_EQUITY_MARKS))
     configuration: Configuration = field(default_factory=Configuration)
+    watchlists: "dict[str, Watchlist]" = field(default_factory=dict)
     declined_exercises: set[str] = field(default_factory=set)
     # Names the account in the archive: a replaced account of the same name has another one.
     serial: int = field(default_factory=lambda: next(_serials))
-    activity_count: int = 0
     held_margin: Decimal = _ZERO
     held_qty: dict[str, Decimal] = field(default_factory=dict)
     orders: dict[OrderId, Order] = field(default_factory=dict)
@@ -124,11 +136,21 @@ class Account:
     def record_cash(self, at: Instant, cause: str) -> None:
         """Note the present cash in the account's log."""
         self.cash_log.append(CashEntry(at=at, cash=self.cash, cause=cause))
+        self.cash_count += 1
+
+    @property
+    def cash_kind(self) -> str:
+        """What the archive calls the cash entries of this account."""
+        return f"cash {self.serial}"
+
+    def take_cash_entries(self, keep: int) -> list[tuple[int, CashEntry]]:
+        """Remove and number the oldest entries of the log, so that `keep` stay."""
+        first = self.cash_count - len(self.cash_log)
+        return [(first + index, self.cash_log.popleft()) for index in range(len(self.cash_log) - keep)]
 
     def add_activity(self, activity: Activity) -> None:
         """Note what happened; the oldest is forgotten when there are too many."""
-        self.activity_count += 1
-        self.activities.append(replace(activity, number=self.activity_count))
+        self.activities.append(activity)
 
     def record_equity(self, at: Instant, equity: Decimal) -> None:
         """Note what the account is worth now."""

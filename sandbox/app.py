@@ -7,13 +7,17 @@ from aiohttp import WSCloseCode, web
 
 from sandbox import (
     account_routes,
+    activities,
+    configuration_routes,
     control_market,
     control_records,
     control_streams,
     history_routes,
     market_routes,
     order_routes,
+    portfolio,
     position_routes,
+    watchlists,
 )
 from sandbox.calls import Call, Handler, Reply
 from sandbox.control import ControlHandler, control_endpoint
@@ -30,6 +34,22 @@ _OPTION_FEEDS = "/v1beta1/{feed:opra|indicative}"
 
 _TRADING: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/v2/account", account_routes.get_account),
+    ("GET", "/v2/account/configurations", configuration_routes.get_configuration),
+    ("PATCH", "/v2/account/configurations", configuration_routes.set_configuration),
+    ("GET", "/v2/account/activities", activities.list_activities),
+    ("GET", "/v2/account/activities/{activity_type}", activities.list_activities_of_type),
+    ("GET", "/v2/account/portfolio/history", portfolio.portfolio_history),
+    ("GET", "/v2/watchlists", watchlists.list_watchlists),
+    ("POST", "/v2/watchlists", watchlists.create_watchlist),
+    ("GET", "/v2/watchlists:by_name", watchlists.get_watchlist),
+    ("PUT", "/v2/watchlists:by_name", watchlists.update_watchlist),
+    ("POST", "/v2/watchlists:by_name", watchlists.add_asset),
+    ("DELETE", "/v2/watchlists:by_name", watchlists.delete_watchlist),
+    ("GET", "/v2/watchlists/{watchlist_id}", watchlists.get_watchlist),
+    ("PUT", "/v2/watchlists/{watchlist_id}", watchlists.update_watchlist),
+    ("POST", "/v2/watchlists/{watchlist_id}", watchlists.add_asset),
+    ("DELETE", "/v2/watchlists/{watchlist_id}", watchlists.delete_watchlist),
+    ("DELETE", "/v2/watchlists/{watchlist_id}/{symbol}", watchlists.remove_asset),
     ("GET", "/v2/positions", account_routes.list_positions),
     ("DELETE", "/v2/positions", position_routes.close_positions),
     ("GET", "/v2/positions/{symbol_or_asset_id}", account_routes.get_position),
@@ -128,6 +148,7 @@ def _ends_unfinished(sandbox: Sandbox) -> Callable[[web.Application], AsyncItera
         for task in sandbox.unfinished:
             task.cancel()
         await asyncio.gather(*sandbox.unfinished, return_exceptions=True)
+        sandbox.exchange.archive.close()
 
     return context
 

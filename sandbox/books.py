@@ -1,8 +1,9 @@
 """Which orders there are: the open ones by symbol, the closed ones in memory up to a number, the rest in the archive."""
 
+import json
 from collections import deque
 
-from sandbox.accounts import Account
+from sandbox.accounts import Account, cash_json
 from sandbox.archive import Archive
 from sandbox.orders import Order, OrderId
 
@@ -77,6 +78,10 @@ class OrderBooks:
         self._archive.put_orders([(account.serial, order) for account, order in lot])
         for account, order in lot:
             account.forget(order)
+        for account in {account.serial: account for account, _ in lot}.values():
+            entries = account.take_cash_entries(self._archive.keep_orders)
+            texts = ((number, json.dumps(cash_json(entry))) for number, entry in entries)
+            self._archive.put_texts(account.cash_kind, texts)
 
 
 def _is_settled(order: Order) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sandbox.accounts import Account, Position
+from sandbox.archive import Archive
 from sandbox.clock import SandboxClock
 from sandbox.errors import AlpacaError, no_credentials, unauthorized
 from sandbox.exchange import Exchange
@@ -75,7 +76,8 @@ def present() -> Present:
 def build_sandbox(scenario: Scenario, calendar: SessionCalendar) -> Sandbox:
     """A sandbox at the start of a scenario; its clock runs from this call on."""
     now = scenario.starts_at
-    exchange = Exchange(calendar=calendar, now=now, latencies=scenario.latencies)
+    archive = Archive(keep_orders=scenario.keep_orders, keep_requests=scenario.keep_requests)
+    exchange = Exchange(calendar=calendar, now=now, latencies=scenario.latencies, archive=archive)
     exchange.auto_match = scenario.auto_match
     sandbox = Sandbox(
         exchange=exchange,
@@ -83,6 +85,7 @@ def build_sandbox(scenario: Scenario, calendar: SessionCalendar) -> Sandbox:
         trading_limit=RateLimit(scenario.trading_per_minute),
         data_limit=RateLimit(scenario.data_per_minute),
         answer_latency_s=scenario.answer_latency_s,
+        ledger=Ledger(archive),
     )
     for listing in scenario.listings:
         exchange.catalogue.add(listing.instrument)
