@@ -9,7 +9,7 @@ from sandbox.calls import Call, Reply
 from sandbox.contract_filter import read_contract_filter
 from sandbox.errors import bad_field, not_found
 from sandbox.instant import new_york_date
-from sandbox.instruments import OptionContract, Stock
+from sandbox.instruments import AssetClass, OptionContract, Stock
 from sandbox.paging import page_of
 from sandbox.trading_json import (
     Json,
@@ -45,8 +45,22 @@ def get_position(call: Call) -> Reply:
 
 
 def list_assets(call: Call) -> Reply:
-    """GET /v2/assets."""
-    return Reply(body=[asset_json(stock) for stock in call.exchange.catalogue.stocks()])
+    """GET /v2/assets?status=&asset_class=&exchange=&attributes=; every asset here is active."""
+    status = call.query.get("status") or "active"
+    asset_class, exchange = call.query.get("asset_class"), call.query.get("exchange")
+    attributes = frozenset(call.listed("attributes"))
+    if status != "active" or asset_class not in (None, "", AssetClass.US_EQUITY.value):
+        return Reply(body=[])
+    stocks = [
+        stock for stock in call.exchange.catalogue.stocks() if not exchange or stock.exchange == exchange
+    ]
+    shown = [asset_json(stock) for stock in stocks]
+    return Reply(body=[each for each in shown if attributes <= {*_attributes(each)}])
+
+
+def _attributes(asset: Json) -> list[str]:
+    listed = asset.get("attributes")
+    return [str(each) for each in listed] if isinstance(listed, list) else []
 
 
 def get_asset(call: Call) -> Reply:

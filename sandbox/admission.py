@@ -16,9 +16,9 @@ from sandbox.errors import (
     refused,
 )
 from sandbox.instant import NEW_YORK, Instant, in_new_york, new_york_date, to_datetime
-from sandbox.instruments import Instrument, OptionContract, Stock
+from sandbox.instruments import Instrument, OptionContract, Stock, Traded
 from sandbox.option_symbol import OptionType
-from sandbox.orders import Hold, Order, OrderTicket, PositionIntent, Side, TimeInForce
+from sandbox.orders import NO_HOLD, Hold, Order, OrderStatus, OrderTicket, PositionIntent, Side, TimeInForce
 from sandbox.orders import OrderType as Type
 from sandbox.quotes import Quote
 from sandbox.sessions import Phase, SessionCalendar
@@ -60,36 +60,67 @@ def admit(account: Account, ticket: OrderTicket, instrument: Instrument, market:
     Raises:
         AlpacaError: 403/40310000 what the account may not or cannot, 422/42210000 what the exchange refuses.
     """
-    _check_account(account)
+    check_account(account)
     if isinstance(instrument, OptionContract):
         _check_option(account, ticket, instrument, market)
     else:
-        _check_stock(ticket, instrument, market)
+        _check_stock(account, ticket, instrument, market)
     intent = _intent_of(account, ticket, instrument)
     _check_wash_trade(account, ticket)
     return Admission(intent=intent, hold=_hold_of(account, ticket, instrument, intent, market))
 
 
-def _check_account(account: Account) -> None:
+def check_account(account: Account) -> None:
+    """Refuse what a blocked or suspended account sends.
+
+    Raises:
+        AlpacaError: 403/40310000.
+    """
     terms = account.terms
     if terms.status != "ACTIVE":
         raise forbidden(f"account is not active: {terms.status}")
     if terms.trading_blocked or terms.account_blocked:
         raise forbidden("account is restricted from trading")
-    if terms.trade_suspended_by_user:
+    if terms.trade_suspended_by_user or account.configuration.suspend_trade:
         raise forbidden("new orders are rejected by user request")
 
 
-def _check_stock(ticket: OrderTicket, stock: Stock, market: Market) -> None:
+def options_level_of(account: Account) -> int:
+    """The options level in force: what was approved, less what its owner has switched off."""
+    wished = account.configuration.max_options_trading_level
+    level = account.terms.options_level
+    return level if wished is None else min(level, wished)
+
+
+def admit_leg(account: Account, ticket: OrderTicket, contract: OptionContract, market: Market) -> Admission:
+    """The intent and hold of one leg of a multi-leg order; its margin is held by the order as a whole.
+
+    Raises:
+        AlpacaError: as for `admit`.
+    """
+    _check_option(account, ticket, contract, market)
+    intent = _intent_of(account, ticket, contract)
+    _check_wash_trade(account, ticket)
+    if intent.opens:
+        return Admission(intent=intent, hold=NO_HOLD)
+    # What else a leg covers is judged for all legs together: they may close it in the same stroke.
+    qty, held = ticket.qty or _ZERO, account.held_qty.get(contract.symbol, _ZERO)
+    existing = abs(account.position_qty(contract.symbol))
+    if qty > existing - held:
+        raise insufficient_qty(symbol=contract.symbol, requested=qty, existing=existing, held=held)
+    return Admission(intent=intent, hold=Hold(symbol=contract.symbol, qty=qty))
+
+
+def _check_stock(account: Account, ticket: OrderTicket, stock: Stock, market: Market) -> None:
     if not stock.tradable:
         raise refused(f"asset {stock.symbol} is not tradable")
     if ticket.notional is not None or (ticket.qty is not None and ticket.qty % 1):
-        _check_fractional(ticket, stock)
+        _check_fractional(account, ticket, stock)
     _check_auction(ticket, market)
 
 
-def _check_fractional(ticket: OrderTicket, stock: Stock) -> None:
-    if not stock.fractionable:
+def _check_fractional(account: Account, ticket: OrderTicket, stock: Stock) -> None:
+    if not (stock.fractionable and account.configuration.fractional_trading):
         raise forbidden(f"asset {stock.symbol} is not fractionable")
     if ticket.time_in_force is not TimeInForce.DAY:
         raise refused("fractional orders must be DAY orders")
@@ -113,7 +144,7 @@ def _check_auction(ticket: OrderTicket, market: Market) -> None:
 
 
 def _check_option(account: Account, ticket: OrderTicket, contract: OptionContract, market: Market) -> None:
-    if account.terms.options_level < 1:
+    if options_level_of(account) < 1:
         raise forbidden("account not eligible to trade options")
     if ticket.notional is not None:
         raise bad_field("notional is not supported for options orders")
@@ -145,9 +176,12 @@ def _intent_of(account: Account, ticket: OrderTicket, instrument: Instrument) ->
 
 
 def _check_wash_trade(account: Account, ticket: OrderTicket) -> None:
+    """Refuse an order that could trade with one of the account's own; groups are made to stand on both sides."""
+    if not ticket.order_class.is_simple:
+        return
     against = account.open_by_symbol.get((ticket.symbol, ticket.side.opposite))
     for order in (against or {}).values():
-        if _could_cross(ticket, order):
+        if order.status is not OrderStatus.HELD and _could_cross(ticket, order):
             raise forbidden(
                 "potential wash trade detected. use complex orders", existing_order_id=order.order_id
             )
@@ -184,7 +218,7 @@ def _closing_hold(account: Account, ticket: OrderTicket, instrument: Instrument,
 
 def _buying_hold(account: Account, ticket: OrderTicket, instrument: Instrument, market: Market) -> Hold:
     option = isinstance(instrument, OptionContract)
-    if option and account.terms.options_level < 2:
+    if option and options_level_of(account) < 2:
         raise forbidden("account not eligible to trade long option contracts")
     if ticket.notional is not None:
         cost = ticket.notional
@@ -195,7 +229,8 @@ def _buying_hold(account: Account, ticket: OrderTicket, instrument: Instrument, 
 
 
 def _shorting_hold(account: Account, ticket: OrderTicket, stock: Stock, market: Market) -> Hold:
-    if not account.terms.shorting_enabled or account.terms.multiplier == 1:
+    barred = account.configuration.no_shorting or not account.terms.shorting_enabled
+    if barred or account.terms.multiplier == 1:
         raise forbidden("account is not allowed to short")
     if not stock.shortable:
         raise refused(f"asset {stock.symbol!r} cannot be sold short")
@@ -265,7 +300,7 @@ def _worst_price(ticket: OrderTicket, quote: Quote | None) -> Decimal:
     return max(market, ticket.stop_price or _ZERO)
 
 
-def expiry_of(ticket: OrderTicket, instrument: Instrument, market: Market) -> Instant:
+def expiry_of(ticket: OrderTicket, instrument: Traded, market: Market) -> Instant:
     """When an order that is not filled ends: its session's close, 90 days for GTC, never after the contract."""
     if ticket.time_in_force is TimeInForce.GTC:
         last_day = new_york_date(market.now) + timedelta(days=_GTC_DAYS)

@@ -55,7 +55,9 @@ def control_endpoint(
     async def answer(request: web.Request) -> web.Response:
         try:
             _check_peer(request)
-            return web.json_response(await handler(await _call_of(sandbox, request)))
+            answered = web.json_response(await handler(await _call_of(sandbox, request)))
+            sandbox.streams.stir()
+            return answered
         except ControlError as error:
             return web.json_response({"problems": error.problems}, status=error.status)
 

@@ -173,7 +173,7 @@ def _account(call: ControlCall) -> Account:
 
 
 def _order(call: ControlCall) -> Order:
-    order = call.sandbox.exchange.orders.get(OrderId(call.parts["order_id"]))
+    order = call.sandbox.exchange.books.find_any(OrderId(call.parts["order_id"]))
     if order is None:
         raise ControlError([f"there is no order {call.parts['order_id']!r}"], status=404)
     return order

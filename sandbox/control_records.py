@@ -1,12 +1,14 @@
 """What the control API shows of the past, how it waits for the near future, and the faults it plants."""
 
 import asyncio
+import heapq
 import json
 import re
+from collections.abc import Iterator
 
-from sandbox.accounts import CashEntry
+from sandbox.accounts import Account, cash_json
 from sandbox.control import ControlCall, ControlError, Json
-from sandbox.decimal_text import plain, plain_or_none
+from sandbox.decimal_text import plain_or_none
 from sandbox.faults import FaultAction, FaultRule
 from sandbox.instant import rfc3339
 from sandbox.ledger import RequestFilter
@@ -27,12 +29,24 @@ async def show_ledger(call: ControlCall) -> Json:
     """GET ledger: every request, every order with its history, and the cash of each account over time."""
     exchange = call.sandbox.exchange
     return {
-        "requests": [entry.to_json() for entry in call.sandbox.ledger.entries(RequestFilter())],
-        "orders": [_order_with_history(order) for order in exchange.orders.values()],
-        "cash": {
-            name: [_cash_json(e) for e in account.cash_log] for name, account in exchange.accounts.items()
-        },
+        "requests": [*call.sandbox.ledger.every(RequestFilter())],
+        "orders": [_order_with_history(order) for order in _every_order(call)],
+        "cash": {name: [*_cash_of(call, account)] for name, account in exchange.accounts.items()},
     }
+
+
+def _cash_of(call: ControlCall, account: Account) -> Iterator[Json]:
+    for text in call.sandbox.exchange.archive.texts(account.cash_kind):
+        yield json.loads(text)
+    yield from (cash_json(entry) for entry in account.cash_log)
+
+
+def _every_order(call: ControlCall) -> Iterator[Order]:
+    """In the order of acceptance, the archived ones and those of replaced accounts included."""
+    exchange = call.sandbox.exchange
+    return heapq.merge(
+        exchange.archive.orders(), exchange.books.all_orders(), key=lambda order: order.sequence
+    )
 
 
 async def show_requests(call: ControlCall) -> Json:
@@ -42,7 +56,7 @@ async def show_requests(call: ControlCall) -> Json:
     call.check()
     ledger = call.sandbox.ledger
     return {
-        "requests": [entry.to_json() for entry in ledger.entries(wanted, start=start)],
+        "requests": [*ledger.every(wanted, start=start)],
         "next": ledger.next_index,
     }
 
@@ -129,7 +143,7 @@ def _read_filter(section: Section) -> RequestFilter:
 
 
 def _order_with_history(order: Order) -> Json:
-    shown = {**order_json(order), "account": order.account}
+    shown = {**order_json(order, nested=False), "account": order.account}
     return {**shown, "history": [_transition_json(each) for each in order.history]}
 
 
@@ -141,7 +155,3 @@ def _transition_json(transition: Transition) -> Json:
         "qty": plain_or_none(transition.qty),
         "price": plain_or_none(transition.price),
     }
-
-
-def _cash_json(entry: CashEntry) -> Json:
-    return {"at": rfc3339(entry.at), "cash": plain(entry.cash), "cause": entry.cause}

@@ -1,46 +1,37 @@
-"""The exchange itself: accounts, quotes and orders, moved only by calls that name the present instant.
+"""The exchange as its clients and the control API see it: what may be asked, and what is refused."""
 
-It does no I/O and reads no clock. Time reaches it through `advance`, which plays everything that fell due
-since the last call in the order it fell due: fills after their latency, cancels, and the session's bounds.
-"""
-
-import heapq
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
-from enum import Enum
 from uuid import uuid4
 
-from sandbox import valuation
+from sandbox import groups, replacement, valuation
 from sandbox.accounts import Account
-from sandbox.admission import Admission, Market, admit, expiry_of, units_for
+from sandbox.admission import Admission, Market, admit, expiry_of
+from sandbox.archive import Archive
 from sandbox.errors import bad_field, not_found, refused
-from sandbox.instant import Instant, new_york_date
-from sandbox.instruments import Catalogue, Instrument, OptionContract, plain_instrument
-from sandbox.matching import fill_price, is_triggered, may_trade, trailed
-from sandbox.orders import Order, OrderId, OrderStatus, OrderTicket, OrderType, Side, TimeInForce, Transition
-from sandbox.positions import post_fill
+from sandbox.floor import Floor, Latencies, Task
+from sandbox.instant import Instant
+from sandbox.instruments import Instrument, Strategy, Traded, plain_instrument
+from sandbox.matching import may_trade
+from sandbox.multileg_admission import admit_strategy, leg_tickets
+from sandbox.order_group_admission import check_group
+from sandbox.orders import (
+    NO_HOLD,
+    Order,
+    OrderClass,
+    OrderGroup,
+    OrderId,
+    OrderStatus,
+    OrderTicket,
+)
+from sandbox.price_history import PriceHistory
 from sandbox.quotes import Quote, QuoteChange
-from sandbox.sessions import Boundary, SessionCalendar
-
-_ZERO = Decimal(0)
-_AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
+from sandbox.sessions import SessionCalendar
+from sandbox.strategies import leg_prices
 
 
-class _Task(Enum):
-    ACTIVATE = "activate"
-    CANCEL = "cancel"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Latencies:
-    """Sandbox time, in nanoseconds, between the answer to a request and what it leads to."""
-
-    fill_ns: int = 0
-    cancel_ns: int = 0
-
-
-class Exchange:
+class Exchange(Floor):
     """One market with its accounts. Every method that takes `now` expects `advance(now)` to have been called."""
 
     def __init__(
@@ -49,21 +40,14 @@ class Exchange:
         calendar: SessionCalendar,
         now: Instant,
         latencies: Latencies | None = None,
+        archive: Archive | None = None,
         new_id: Callable[[], str] = lambda: str(uuid4()),
     ) -> None:
-        self.calendar = calendar
-        self.latencies = latencies or Latencies()
-        self.catalogue = Catalogue()
-        self.quotes: dict[str, Quote] = {}
-        self.accounts: dict[str, Account] = {}
-        self.orders: dict[OrderId, Order] = {}
-        self.auto_match = True
+        super().__init__(calendar=calendar, now=now, latencies=latencies, archive=archive or Archive())
+        self.history = PriceHistory(calendar)
+        self.on_quote.append(self.history.hear)
         self._by_key: dict[str, Account] = {}
-        self._book: dict[str, dict[OrderId, Order]] = {}
-        self._agenda: list[tuple[Instant, int, _Task, OrderId]] = []
-        self._sequence = 0
         self._last_submission = Instant(0)
-        self._boundary = calendar.next_boundary(now)
         self._new_id = new_id
 
     # Accounts, instruments and quotes
@@ -74,10 +58,12 @@ class Exchange:
         if old is not None:
             self._by_key.pop(old.terms.key, None)
             for order in [*old.open_orders.values()]:
-                self._cancel_unfilled(order, now)
+                if not order.status.is_final:
+                    self._cancel_unfilled(order, now)
         self.accounts[account.terms.name] = account
         self._by_key[account.terms.key] = account
         account.last_equity = valuation.value(account, self.quotes).equity
+        account.record_equity(now, account.last_equity)
 
     def account_of_key(self, key: str) -> Account | None:
         """The account a key belongs to."""
@@ -94,35 +80,19 @@ class Exchange:
     def quote(self, symbol: str, change: QuoteChange, now: Instant) -> Quote:
         """Change a quote, listing the symbol if need be, and trade what becomes marketable."""
         self.instrument(symbol)
-        quote = self.quotes[symbol] = change.applied_to(self.quotes.get(symbol), now)
-        self._match_all(self._book.get(symbol, {}).values(), now)
+        old = self.quotes.get(symbol)
+        quote = self.quotes[symbol] = change.applied_to(old, now)
+        for listener in self.on_quote:
+            listener(symbol, quote, old)
+        self._match_all(self.books.watching(symbol), now)
         return quote
 
     def set_auto_match(self, *, enabled: bool, now: Instant) -> None:
         """Stop trading by itself, so that only `fill` trades, or go on and trade what is marketable."""
         self.auto_match = enabled
-        for order in self._open_orders():
-            if order.live:
+        for order in self.books.open_orders():
+            if order.live and not order.status.is_final:
                 self._work(order, now)
-
-    # Time
-
-    def advance(self, now: Instant) -> None:
-        """Play everything that has fallen due up to `now`."""
-        while True:
-            boundary_at, boundary = self._boundary
-            if self._agenda and self._agenda[0][0] <= min(now, boundary_at):
-                at, _, task, order_id = heapq.heappop(self._agenda)
-                self._perform(task, self.orders[order_id], at)
-            elif boundary_at <= now:
-                self._cross(boundary, boundary_at)
-                self._boundary = self.calendar.next_boundary(boundary_at)
-            else:
-                return
-
-    def rewind(self, now: Instant) -> None:
-        """Tell the exchange that time was set back; what has happened stays."""
-        self._boundary = self.calendar.next_boundary(now)
 
     # Orders
 
@@ -132,30 +102,55 @@ class Exchange:
         Raises:
             AlpacaError: the order is refused; nothing has changed.
         """
-        instrument = self.catalogue.find(ticket.symbol)
-        if instrument is None:
-            raise refused(f'asset "{ticket.symbol}" not found')
-        if ticket.client_order_id in account.by_client_order_id:
-            raise bad_field("client_order_id must be unique")
+        self._check_new_id(account, ticket.client_order_id)
         market = Market(now=now, calendar=self.calendar, quotes=self.quotes)
-        admission = admit(account, ticket, instrument, market)
-        order = self._new_order(account, ticket, instrument, admission, market)
-        account.admit(order)
-        self.orders[order.order_id] = order
-        self._book.setdefault(order.symbol, {})[order.order_id] = order
-        self._plan(_Task.ACTIVATE, order, Instant(now + self.latencies.fill_ns))
+        if ticket.order_class is OrderClass.MLEG:
+            order = self._submit_strategy(account, ticket, market)
+        else:
+            order = self._submit_single(account, ticket, market)
+        self._plan(Task.ACTIVATE, order, Instant(now + self.latencies.fill_ns))
         return order
 
     def cancel(self, order: Order, now: Instant) -> None:
         """Take a request to cancel; the order may still fill until the cancel latency is over.
 
         Raises:
-            AlpacaError: the order is final or being cancelled already.
+            AlpacaError: the order is final, being cancelled or replaced already, or part of a multi-leg order.
         """
-        if order.status.is_final or order.status is OrderStatus.PENDING_CANCEL:
+        if order.status.is_final or order.status in (
+            OrderStatus.PENDING_CANCEL,
+            OrderStatus.PENDING_REPLACE,
+        ):
             raise refused(f'order is already in "{order.status.value}" state')
+        if order.strategy is not None:
+            raise refused("legs of a multi-leg order cannot be canceled individually")
         self._move(order, OrderStatus.PENDING_CANCEL, "pending_cancel", now)
-        self._plan(_Task.CANCEL, order, Instant(now + self.latencies.cancel_ns))
+        self._plan(Task.CANCEL, order, Instant(now + self.latencies.cancel_ns))
+
+    def replace_order(
+        self, account: Account, order: Order, change: replacement.Change, now: Instant
+    ) -> Order:
+        """The order that is to stand in for another once the cancel latency is over, if that has not filled first.
+
+        Raises:
+            AlpacaError: the order cannot be replaced, or not so; nothing has changed.
+        """
+        ticket = replacement.changed(order, change)
+        self._check_new_id(account, ticket.client_order_id)
+        market = Market(now=now, calendar=self.calendar, quotes=self.quotes)
+        kept = order.hold
+        kept_legs = [leg.hold for leg in order.strategy_legs]
+        account.set_aside(order)
+        try:
+            successor = self._successor(account, order, ticket, market)
+        except Exception:
+            account.set_back(order, kept, kept_legs)
+            raise
+        account.keep_surplus(order, successor, kept, kept_legs)
+        order.successor, order.status_before_replace = successor, order.status
+        self._move(order, OrderStatus.PENDING_REPLACE, "pending_replace", now)
+        self._plan(Task.REPLACE, order, Instant(now + self.latencies.cancel_ns))
+        return successor
 
     def find_order(self, account: Account, order_id: str) -> Order:
         """The account's order of that id.
@@ -163,21 +158,34 @@ class Exchange:
         Raises:
             AlpacaError: 404, also for another account's order.
         """
-        order = self.orders.get(OrderId(order_id))
-        if order is None or account.by_client_order_id.get(order.client_order_id) is not order:
+        key = OrderId(order_id)
+        order = account.orders.get(key) or self.archive.find_order(account.serial, key)
+        if order is None:
             raise not_found(f"order not found for {order_id}")
         return order
+
+    def find_by_client_order_id(self, account: Account, client_order_id: str) -> Order | None:
+        """The account's order of that client order id, however long ago."""
+        order = account.by_client_order_id.get(client_order_id)
+        return order or self.archive.find_client_order(account.serial, client_order_id)
 
     def fill(self, order: Order, *, qty: Decimal, price: Decimal, now: Instant) -> None:
         """Trade part or all of an open order at a price, whatever the market says.
 
         Raises:
-            ValueError: the order is final, or less than `qty` is left of it.
+            ValueError: the order is final or held, or less than `qty` is left of it.
         """
-        if order.status.is_final:
+        if order.status.is_final or order.status is OrderStatus.HELD:
             raise ValueError(f"order is already {order.status.value}")
+        if order.strategy is not None:
+            raise ValueError("a leg fills with its multi-leg order")
+        if order.replaces is not None and self.books.find(order.replaces) is not None:
+            raise ValueError("the order that it replaces is still in force")
         if order.leaves_qty is not None and qty > order.leaves_qty:
             raise ValueError(f"qty: only {order.leaves_qty} left of the order, got {qty}")
+        if order.strategy_legs:
+            self._fill_strategy(order, qty, now)
+            return
         self._execute(order, qty, price, now)
 
     def reject(self, order: Order, now: Instant) -> None:
@@ -191,20 +199,107 @@ class Exchange:
         order.failed_at = now
         self._finish(order, OrderStatus.REJECTED, "rejected", now)
 
-    # What follows is how orders move
+    # What follows is how orders are made
+
+    def _check_new_id(self, account: Account, client_order_id: str | None) -> None:
+        if client_order_id is None:
+            return
+        if client_order_id in account.by_client_order_id or self.archive.knows_client_order(
+            account.serial, client_order_id
+        ):
+            raise bad_field("client_order_id must be unique")
+
+    def _listed(self, symbol: str) -> Instrument:
+        instrument = self.catalogue.find_either(symbol)
+        if instrument is None:
+            raise refused(f'asset "{symbol}" not found')
+        return instrument
+
+    def _submit_single(self, account: Account, ticket: OrderTicket, market: Market) -> Order:
+        instrument = self._listed(ticket.symbol)
+        if instrument.symbol != ticket.symbol:
+            ticket = replace(ticket, symbol=instrument.symbol)
+        admission = admit(account, ticket, instrument, market)
+        if not ticket.order_class.is_simple:
+            check_group(ticket, instrument, admission.intent, market)
+        order = self._new_order(account, ticket, instrument, admission, market)
+        self._enter(account, order)
+        if not ticket.order_class.is_simple:
+            self._add_legs(account, order, market)
+        self._accept(order, market)
+        return order
+
+    def _add_legs(self, account: Account, parent: Order, market: Market) -> None:
+        """The orders that wait for the first one of their group."""
+        role = groups.parent_role(parent.ticket)
+        group = parent.group = OrderGroup(group_id=self._new_id(), members={role: parent})
+        parent.role = role
+        for leg_role, ticket in groups.leg_tickets(parent.ticket):
+            admission = Admission(intent=groups.exit_intent(ticket.side), hold=NO_HOLD)
+            leg = self._new_order(account, ticket, parent.instrument, admission, market, held=True)
+            leg.group, leg.role = group, leg_role
+            leg.live = parent.ticket.order_class is OrderClass.OCO
+            group.members[leg_role] = leg
+            self._enter(account, leg)
+            self._accept(leg, market)
+
+    def _submit_strategy(self, account: Account, ticket: OrderTicket, market: Market) -> Order:
+        legs = [
+            (each, leg, self._listed(each.symbol))
+            for each, leg in zip(leg_tickets(ticket), ticket.legs, strict=True)
+        ]
+        admission = admit_strategy(account, ticket, [(each, found) for each, _, found in legs], market)
+        parent = self._new_order(account, ticket, Strategy(), admission.parent, market)
+        for (each, leg, instrument), admitted in zip(legs, admission.legs, strict=True):
+            child = self._new_order(account, each, instrument, admitted, market)
+            child.ratio_qty, child.strategy = leg.ratio_qty, parent
+            parent.strategy_legs.append(child)
+        parent.expires_at = min(
+            (leg.expires_at for leg in parent.strategy_legs if leg.expires_at is not None),
+            default=parent.expires_at,
+        )
+        for each_order in (parent, *parent.strategy_legs):
+            self._enter(account, each_order)
+        self._accept(parent, market)
+        return parent
+
+    def _successor(self, account: Account, order: Order, ticket: OrderTicket, market: Market) -> Order:
+        if ticket.order_class is OrderClass.MLEG:
+            successor = self._submit_strategy(account, ticket, market)
+            successor.replaces = order.order_id
+            return successor
+        held = order.status is OrderStatus.HELD
+        instrument = self._listed(ticket.symbol)
+        admission = (
+            Admission(intent=order.intent, hold=NO_HOLD)
+            if held
+            else admit(account, ticket, instrument, market)
+        )
+        successor = self._new_order(account, ticket, instrument, admission, market, held=held)
+        successor.replaces = order.order_id
+        successor.role, successor.group = order.role, order.group
+        self._enter(account, successor)
+        self._accept(successor, market)
+        return successor
+
+    def _enter(self, account: Account, order: Order) -> None:
+        account.admit(order)
+        self.books.add(account, order)
 
     def _new_order(
         self,
         account: Account,
         ticket: OrderTicket,
-        instrument: Instrument,
+        instrument: Traded,
         admission: Admission,
         market: Market,
+        *,
+        held: bool = False,
     ) -> Order:
         self._sequence += 1
         # Never the same stamp twice, also while the clock is frozen: clients page by submitted_at.
         stamp = self._last_submission = Instant(max(market.now, self._last_submission + 1))
-        order = Order(
+        return Order(
             order_id=OrderId(self._new_id()),
             sequence=self._sequence,
             account=account.terms.name,
@@ -212,7 +307,7 @@ class Exchange:
             instrument=instrument,
             ticket=ticket,
             intent=admission.intent,
-            status=OrderStatus.PENDING_NEW,
+            status=OrderStatus.HELD if held else OrderStatus.PENDING_NEW,
             submitted_at=stamp,
             updated_at=stamp,
             expires_at=expiry_of(ticket, instrument, market),
@@ -220,154 +315,18 @@ class Exchange:
             stop_price=ticket.stop_price,
             full_hold=admission.hold,
         )
-        in_time = may_trade(order, market.phase)
-        self._move(order, OrderStatus.PENDING_NEW if in_time else OrderStatus.ACCEPTED, "accepted", stamp)
-        return order
 
-    def _plan(self, task: _Task, order: Order, at: Instant) -> None:
-        self._sequence += 1
-        heapq.heappush(self._agenda, (at, self._sequence, task, order.order_id))
-
-    def _perform(self, task: _Task, order: Order, at: Instant) -> None:
-        if order.status.is_final:
-            return
-        if task is _Task.CANCEL:
-            self._cancel_unfilled(order, at)
+    def _accept(self, order: Order, market: Market) -> None:
+        """Begin the history of an order, once everything that belongs to it is in place."""
+        if order.status is OrderStatus.HELD:
+            self._move(order, OrderStatus.HELD, "held", order.submitted_at)
         else:
-            order.live = True
-            self._work(order, at)
+            in_time = may_trade(order, market.phase)
+            status = OrderStatus.PENDING_NEW if in_time else OrderStatus.ACCEPTED
+            self._move(order, status, "accepted", order.submitted_at)
 
-    def _work(self, order: Order, at: Instant) -> None:
-        """Let an order take part in the market, or end what cannot wait for it."""
-        if may_trade(order, self.calendar.phase(at)) and not _waits_for_auction(order):
-            if order.status in (OrderStatus.PENDING_NEW, OrderStatus.ACCEPTED):
-                self._move(order, OrderStatus.NEW, "new", at)
-            self._match(order, at)
-        elif order.status is OrderStatus.PENDING_NEW:
-            self._move(order, OrderStatus.ACCEPTED, "accepted", at)
-        if order.ticket.time_in_force in _AT_ONCE and not order.status.is_final and self.auto_match:
-            self._cancel_unfilled(order, at)
-
-    def _match_all(self, orders: Iterable[Order], at: Instant) -> None:
-        phase = self.calendar.phase(at)
-        for order in [o for o in orders if o.live and may_trade(o, phase) and not _waits_for_auction(o)]:
-            self._match(order, at)
-
-    def _match(self, order: Order, at: Instant) -> None:
-        quote = self.quotes.get(order.symbol)
-        if quote is None or not self.auto_match or order.status.is_final:
-            return
-        if not order.triggered and order.ticket.order_type is OrderType.TRAILING_STOP:
-            order.high_water_mark, order.stop_price = trailed(order, quote)
-        if not order.triggered and is_triggered(order, quote):
-            order.triggered = True
-        price = fill_price(order, quote)
-        if price is None:
-            return
-        qty = _units_at(order, price) if order.leaves_qty is None else order.leaves_qty
-        if qty > _ZERO:
-            self._execute(order, qty, price, at)
-
-    def _execute(self, order: Order, qty: Decimal, price: Decimal, at: Instant) -> None:
-        account = self.accounts[order.account]
-        if order.qty is None:
-            order.qty = max(_units_at(order, price), qty)
-        post_fill(account, order, qty=qty, price=price, at=at)
-        order.filled_qty += qty
-        order.filled_value += qty * price
-        order.filled_at = at
-        leaves = order.qty - order.filled_qty
-        if leaves == _ZERO:
-            self._finish(order, OrderStatus.FILLED, "fill", at, qty=qty, price=price)
-            return
-        account.set_hold(order, order.full_hold.of_rest(leaves, order.qty))
-        canceling = order.status is OrderStatus.PENDING_CANCEL
-        status = order.status if canceling else OrderStatus.PARTIALLY_FILLED
-        self._move(order, status, "partial_fill", at, qty=qty, price=price)
-
-    def _cancel_unfilled(self, order: Order, at: Instant) -> None:
-        order.canceled_at = at
-        self._finish(order, OrderStatus.CANCELED, "canceled", at)
-
-    def _finish(
-        self,
-        order: Order,
-        status: OrderStatus,
-        event: str,
-        at: Instant,
-        *,
-        qty: Decimal | None = None,
-        price: Decimal | None = None,
-    ) -> None:
-        self.accounts[order.account].close(order)
-        book = self._book[order.symbol]
-        book.pop(order.order_id, None)
-        self._move(order, status, event, at, qty=qty, price=price)
-
-    def _move(
-        self,
-        order: Order,
-        status: OrderStatus,
-        event: str,
-        at: Instant,
-        *,
-        qty: Decimal | None = None,
-        price: Decimal | None = None,
-    ) -> None:
-        order.status = status
-        order.updated_at = Instant(max(at, order.updated_at))
-        order.history.append(Transition(at=at, event=event, status=status, qty=qty, price=price))
-
-    # What follows is the trading day
-
-    def _open_orders(self) -> list[Order]:
-        return [order for book in self._book.values() for order in book.values()]
-
-    def _cross(self, boundary: Boundary, at: Instant) -> None:
-        if boundary is Boundary.PRE_OPEN:
-            self._begin_day()
-        for order in self._open_orders():
-            if (boundary is Boundary.OPEN and order.ticket.time_in_force is TimeInForce.OPG) or (
-                boundary is Boundary.CLOSE and order.ticket.time_in_force is TimeInForce.CLS
-            ):
-                self._auction(order, at)
-            elif order.live and boundary in (Boundary.PRE_OPEN, Boundary.OPEN):
-                self._work(order, at)
-            if not order.status.is_final and order.expires_at is not None and order.expires_at <= at:
-                self._expire(order, order.expires_at)
-
-    def _begin_day(self) -> None:
-        """Yesterday's last price and equity become the ones a day's change is measured from."""
-        for symbol, quote in self.quotes.items():
-            self.quotes[symbol] = replace(quote, prev_close=quote.mark)
-        for account in self.accounts.values():
-            account.last_equity = valuation.value(account, self.quotes).equity
-
-    def _auction(self, order: Order, at: Instant) -> None:
-        self._move(order, OrderStatus.NEW, "new", at)
-        self._match(order, at)
-        if not order.status.is_final and self.auto_match:
-            self._cancel_unfilled(order, at)
-
-    def _expire(self, order: Order, at: Instant) -> None:
-        gtc_age = order.ticket.time_in_force is TimeInForce.GTC and not _at_contract_end(order, at)
-        if gtc_age:
-            self._cancel_unfilled(order, at)
-            return
-        order.expired_at = at
-        self._finish(order, OrderStatus.EXPIRED, "expired", at)
-
-
-def _units_at(order: Order, price: Decimal) -> Decimal:
-    """What a notional order trades at a price; a sale never more than it holds, so that it cannot turn short."""
-    units = units_for(order.ticket.notional or _ZERO, price)
-    return min(units, order.hold.qty) if order.side is Side.SELL else units
-
-
-def _waits_for_auction(order: Order) -> bool:
-    return order.ticket.time_in_force in (TimeInForce.OPG, TimeInForce.CLS)
-
-
-def _at_contract_end(order: Order, at: Instant) -> bool:
-    contract = order.instrument
-    return isinstance(contract, OptionContract) and new_york_date(at) >= contract.expiration_date
+    def _fill_strategy(self, order: Order, qty: Decimal, now: Instant) -> None:
+        prices = leg_prices(order.strategy_legs, self.quotes)
+        if qty != order.leaves_qty or prices is None:
+            raise ValueError("qty: a multi-leg order fills in full at the quotes of its legs")
+        self._execute_strategy(order, prices, now)

@@ -94,6 +94,8 @@ def _process(
             else refusal(too_many_requests())
         )
     sandbox.ledger.answer(entry, reply.status)
+    if not sandbox.streams.is_idle:
+        sandbox.streams.stir()
     return _response(reply, allowance, entry.request_id)
 
 

@@ -18,6 +18,7 @@ class AssetClass(Enum):
 
     US_EQUITY = "us_equity"
     US_OPTION = "us_option"
+    STRATEGY = ""  # what Alpaca writes for a multi-leg order, whose legs have classes of their own
 
 
 def asset_id_of(symbol: str) -> str:
@@ -63,7 +64,18 @@ class OptionContract:
         return f"{self.underlying_symbol} {day} {self.strike_price.normalize():f} {self.option_type.value.title()}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strategy:
+    """What a multi-leg order trades: nothing that is listed, so it has no name and no id."""
+
+    asset_class: ClassVar[AssetClass] = AssetClass.STRATEGY
+    symbol: str = ""
+    asset_id: str = ""
+    multiplier: Decimal = Decimal(100)
+
+
 Instrument = Stock | OptionContract
+Traded = Instrument | Strategy
 
 
 @dataclass(slots=True)

@@ -3,13 +3,19 @@
 import asyncio
 import json
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import NoReturn
 
+from sandbox.archive import Archive
 from sandbox.instant import Instant, rfc3339
 
 Json = dict[str, object]
+
+_KIND = "requests"
+_LOT = 1_000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,20 +73,25 @@ class RequestFilter:
 
 
 class Ledger:
-    """The list of requests. Appending is cheap; waiting costs only while somebody waits."""
+    """The list of requests; the oldest move to the archive. Waiting costs only while somebody waits."""
 
-    def __init__(self) -> None:
-        self._entries: list[RequestEntry] = []
+    def __init__(self, archive: Archive | None = None) -> None:
+        self._archive = archive or Archive()
+        self._entries: deque[RequestEntry] = deque()
+        self._next = 0
         self._waiters: list[asyncio.Event] = []
 
     @property
     def next_index(self) -> int:
         """The index that the next request gets."""
-        return len(self._entries)
+        return self._next
 
     def append(self, entry: RequestEntry) -> None:
         """Note a request that has arrived and wake those who wait."""
         self._entries.append(entry)
+        self._next += 1
+        if len(self._entries) > self._archive.keep_requests + _LOT:
+            self._spill()
         self._wake()
 
     def answer(self, entry: RequestEntry, status: int) -> None:
@@ -89,8 +100,24 @@ class Ledger:
         self._wake()
 
     def entries(self, wanted: RequestFilter, *, start: int = 0) -> Iterator[RequestEntry]:
-        """The requests that match, from an index on, in the order of arrival."""
-        return (entry for entry in self._entries[start:] if wanted.matches(entry))
+        """The requests that match and are in memory, from an index on, in the order of arrival."""
+        skipped = max(start - (self._next - len(self._entries)), 0)
+        return (entry for entry in islice(self._entries, skipped, None) if wanted.matches(entry))
+
+    def every(self, wanted: RequestFilter, *, start: int = 0) -> Iterator[Json]:
+        """The same with those of the archive, as the control API gives them."""
+        for text in self._archive.texts(_KIND, start=start):
+            archived: Json = json.loads(text)
+            account = archived["account"]
+            parts = str(archived["method"]), str(archived["path"]), str(account) if account else None
+            if wanted.matches_parts(*parts):
+                yield archived
+        yield from (entry.to_json() for entry in self.entries(wanted, start=start))
+
+    def _spill(self) -> None:
+        """Put the oldest away. One that is still unanswered by then hangs on purpose, and stays as it is."""
+        lot = [self._entries.popleft() for _ in range(_LOT)]
+        self._archive.put_texts(_KIND, ((each.index, json.dumps(each.to_json())) for each in lot))
 
     async def wait_for(
         self, wanted: RequestFilter, *, count: int, start: int, answered: bool

@@ -2,7 +2,9 @@
 
 from decimal import Decimal
 
+from sandbox.greeks import Greeks
 from sandbox.instant import Instant, rfc3339
+from sandbox.price_history import Bar
 from sandbox.quotes import Quote
 
 Json = dict[str, object]
@@ -28,21 +30,32 @@ def option_trade_json(quote: Quote, at: Instant) -> Json:
     return {**_trade(quote, "A", at), "s": 1, "c": "a"}
 
 
-def stock_snapshot_json(quote: Quote, at: Instant) -> Json:
-    """Quote and trade of a stock; there are no bars before trades are recorded, and Alpaca allows null."""
+def bar_json(bar: Bar) -> Json:
+    """A bar."""
     return {
-        "latestTrade": stock_trade_json(quote, at) if quote.last else None,
-        "latestQuote": stock_quote_json(quote, at),
-        "minuteBar": None,
-        "dailyBar": None,
-        "prevDailyBar": None,
+        "t": rfc3339(bar.at),
+        "o": bar.open,
+        "h": bar.high,
+        "l": bar.low,
+        "c": bar.close,
+        "v": bar.volume,
+        "n": bar.trades,
+        "vw": bar.vwap,
     }
 
 
-def option_snapshot_json(quote: Quote, at: Instant) -> Json:
-    """Quote and trade of an option; absent parts are left out, as Alpaca does."""
-    trade = {"latestTrade": option_trade_json(quote, at)} if quote.last else {}
-    return {"latestQuote": option_quote_json(quote, at), **trade}
+def greeks_json(greeks: Greeks) -> Json:
+    """Greeks and the volatility they are at, as an option snapshot holds them."""
+    return {
+        "greeks": {
+            "delta": greeks.delta,
+            "gamma": greeks.gamma,
+            "theta": greeks.theta,
+            "vega": greeks.vega,
+            "rho": greeks.rho,
+        },
+        "impliedVolatility": greeks.implied_volatility,
+    }
 
 
 def _touch(quote: Quote, exchange: str, at: Instant) -> Json:

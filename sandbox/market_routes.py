@@ -11,6 +11,7 @@ from sandbox.instant import Instant
 from sandbox.option_symbol import find_option_symbol
 from sandbox.paging import page_of
 from sandbox.quotes import Quote
+from sandbox.snapshots import option_snapshot_of, stamp_of, stock_snapshot_of
 
 Json = dict[str, object]
 _Shape = Callable[[Quote, Instant], Json]
@@ -32,25 +33,30 @@ def stock_trades(call: Call) -> Reply:
 
 def stock_snapshots(call: Call) -> Reply:
     """GET /v2/stocks/snapshots: the map itself, without a wrapping key."""
-    return Reply(body=_of_stocks(call, market_json.stock_snapshot_json))
+    symbols = stock_symbols(call)
+    quotes = call.exchange.quotes
+    found = {
+        symbol: stock_snapshot_of(call, symbol, quotes[symbol]) for symbol in symbols if symbol in quotes
+    }
+    return Reply(body=found)
 
 
 def stock_quote(call: Call) -> Reply:
     """GET /v2/stocks/{symbol}/quotes/latest."""
     symbol, quote = _one_stock(call)
-    return Reply(body={"symbol": symbol, "quote": market_json.stock_quote_json(quote, _stamp(call, quote))})
+    return Reply(body={"symbol": symbol, "quote": market_json.stock_quote_json(quote, stamp_of(call, quote))})
 
 
 def stock_trade(call: Call) -> Reply:
     """GET /v2/stocks/{symbol}/trades/latest."""
     symbol, quote = _one_stock(call)
-    return Reply(body={"symbol": symbol, "trade": market_json.stock_trade_json(quote, _stamp(call, quote))})
+    return Reply(body={"symbol": symbol, "trade": market_json.stock_trade_json(quote, stamp_of(call, quote))})
 
 
 def stock_snapshot(call: Call) -> Reply:
     """GET /v2/stocks/{symbol}/snapshot."""
     symbol, quote = _one_stock(call)
-    return Reply(body={"symbol": symbol, **market_json.stock_snapshot_json(quote, _stamp(call, quote))})
+    return Reply(body={"symbol": symbol, **stock_snapshot_of(call, symbol, quote)})
 
 
 def option_quotes(call: Call) -> Reply:
@@ -65,8 +71,20 @@ def option_trades(call: Call) -> Reply:
 
 def option_snapshots(call: Call) -> Reply:
     """GET /v1beta1/options/snapshots."""
-    found = _of_options(call, market_json.option_snapshot_json)
-    return Reply(body={"snapshots": found, "next_page_token": None})
+    symbols, limit, quotes = option_symbols(call), _limit(call), call.exchange.quotes
+    try:
+        page, token = page_of(
+            [symbol for symbol in symbols if symbol in quotes], call.query.get("page_token"), limit
+        )
+    except ValueError as error:
+        raise bad_data_request(str(error)) from None
+    found = {symbol: option_snapshot_of(call, symbol, quotes[symbol]) for symbol in page}
+    return Reply(body={"snapshots": found, "next_page_token": token})
+
+
+def option_exchanges(_: Call) -> Reply:
+    """GET /v1beta1/options/meta/exchanges: the codes in use here."""
+    return Reply(body={"A": "AMEX - NYSE American"})
 
 
 def option_chain(call: Call) -> Reply:
@@ -75,22 +93,31 @@ def option_chain(call: Call) -> Reply:
     try:
         wanted = read_contract_filter(call.query, frozenset({call.parts["underlying_symbol"]}))
         contracts = call.exchange.catalogue.contracts()
-        symbols = sorted(each.symbol for each in contracts if each.symbol in quotes and wanted.matches(each))
+        since = call.moment("updated_since")
+        symbols = sorted(
+            each.symbol
+            for each in contracts
+            if each.symbol in quotes
+            and wanted.matches(each)
+            and (since is None or stamp_of(call, quotes[each.symbol]) >= since)
+        )
         page, token = page_of(symbols, call.query.get("page_token"), limit)
     except ValueError as error:
         raise bad_data_request(str(error)) from None
-    shown = {symbol: _shown(call, market_json.option_snapshot_json, quotes[symbol]) for symbol in page}
+    shown = {symbol: option_snapshot_of(call, symbol, quotes[symbol]) for symbol in page}
     return Reply(body={"snapshots": shown, "next_page_token": token})
 
 
 def _of_stocks(call: Call, shape: _Shape, *, traded: bool = False) -> Json:
-    symbols = _symbols(call)
-    for symbol in symbols:
-        _check_stock_symbol(symbol)
-    return _shaped(call, symbols, shape, traded=traded)
+    return _shaped(call, stock_symbols(call), shape, traded=traded)
 
 
 def _of_options(call: Call, shape: _Shape, *, traded: bool = False) -> Json:
+    return _shaped(call, option_symbols(call), shape, traded=traded)
+
+
+def option_symbols(call: Call) -> tuple[str, ...]:
+    """The option symbols of a query; one that is malformed spoils them all."""
     symbols = _symbols(call)
     if len(symbols) > _MOST_OPTION_SYMBOLS:
         raise bad_data_request(
@@ -99,7 +126,7 @@ def _of_options(call: Call, shape: _Shape, *, traded: bool = False) -> Json:
     for symbol in symbols:
         if find_option_symbol(symbol) is None:
             raise bad_data_request(f"invalid symbol: {symbol}")
-    return _shaped(call, symbols, shape, traded=traded)
+    return symbols
 
 
 def _shaped(call: Call, symbols: tuple[str, ...], shape: _Shape, *, traded: bool) -> Json:
@@ -113,19 +140,21 @@ def _shaped(call: Call, symbols: tuple[str, ...], shape: _Shape, *, traded: bool
 
 
 def _shown(call: Call, shape: _Shape, quote: Quote) -> Json:
-    return shape(quote, _stamp(call, quote))
-
-
-def _stamp(call: Call, quote: Quote) -> Instant:
-    calendar = call.exchange.calendar
-    is_open, last_close = calendar.is_open(call.now), calendar.last_close(call.now)
-    return quote.stamp(call.now, market_is_open=is_open, last_close=last_close)
+    return shape(quote, stamp_of(call, quote))
 
 
 def _symbols(call: Call) -> tuple[str, ...]:
     symbols = tuple(dict.fromkeys(call.listed("symbols")))
     if not symbols:
         raise bad_data_request("symbols is required")
+    return symbols
+
+
+def stock_symbols(call: Call) -> tuple[str, ...]:
+    """The stock symbols of a query; one that is malformed spoils them all."""
+    symbols = _symbols(call)
+    for symbol in symbols:
+        _check_stock_symbol(symbol)
     return symbols
 
 

@@ -13,13 +13,24 @@ def page_of(items: Sequence[_Item], token: str | None, limit: int) -> tuple[Sequ
     Raises:
         ValueError: the token is none of ours.
     """
-    start = _start(token) if token else 0
+    start = read_offset(token)
     end = start + limit
-    following = urlsafe_b64encode(str(end).encode()).decode() if end < len(items) else None
-    return items[start:end], following
+    return items[start:end], write_offset(end) if end < len(items) else None
 
 
-def _start(token: str) -> int:
+def write_offset(offset: int) -> str:
+    """The token of the page that begins at an offset."""
+    return urlsafe_b64encode(str(offset).encode()).decode()
+
+
+def read_offset(token: str | None) -> int:
+    """The offset that a token names, 0 without one.
+
+    Raises:
+        ValueError: the token is none of ours.
+    """
+    if not token:
+        return 0
     try:
         digits = urlsafe_b64decode(token.encode("ascii")).decode("ascii")
     except ValueError:

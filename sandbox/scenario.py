@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from sandbox.accounts import AccountTerms
-from sandbox.exchange import Latencies
+from sandbox.floor import Latencies
 from sandbox.instant import Instant
 from sandbox.instruments import Instrument
 from sandbox.quotes import QuoteChange
@@ -47,7 +47,10 @@ class Listing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """Everything the exchange starts with. Limits are requests a minute and account, None is off."""
+    """Everything the exchange starts with. Limits are requests a minute and account, None is off.
+
+    `keep_*` are how many closed orders and requests stay in memory before they go to the archive.
+    """
 
     starts_at: Instant
     speed: float
@@ -56,6 +59,8 @@ class Scenario:
     answer_latency_s: float
     latencies: Latencies
     auto_match: bool
+    keep_orders: int
+    keep_requests: int
     accounts: tuple[StartingAccount, ...]
     listings: tuple[Listing, ...]
 

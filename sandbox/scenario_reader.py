@@ -9,7 +9,8 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import yaml
 
 from sandbox.accounts import AccountTerms
-from sandbox.exchange import Latencies
+from sandbox.archive import DEFAULT_KEEP_ORDERS, DEFAULT_KEEP_REQUESTS
+from sandbox.floor import Latencies
 from sandbox.instant import MILLISECOND, SECOND, Instant, in_new_york, new_york_date, parse
 from sandbox.instruments import Instrument, OptionContract, Stock, asset_id_of, plain_instrument
 from sandbox.option_symbol import OptionSymbol, OptionType, find_option_symbol
@@ -63,6 +64,7 @@ def read_scenario(tree: object, present: Present) -> Scenario:
     today = new_york_date(starts_at)
     trading, data = _read_limits(root)
     answer_s, latencies = _read_latencies(root)
+    keep_orders, keep_requests = _read_ledger(root)
     at_start = Present(now=starts_at, calendar=present.calendar)
     listings = (*_read_quotes(root, starts_at), *_read_options(root, at_start))
     accounts = tuple(_read_accounts(root, today, present.calendar))
@@ -74,6 +76,8 @@ def read_scenario(tree: object, present: Present) -> Scenario:
         answer_latency_s=answer_s,
         latencies=latencies,
         auto_match=root.choice("matching", ("auto", "manual"), "auto") == "auto",
+        keep_orders=keep_orders,
+        keep_requests=keep_requests,
         accounts=accounts,
         listings=listings,
     )
@@ -177,6 +181,16 @@ def _read_limits(root: Section) -> tuple[int | None, int | None]:
     ]
     section.finish()
     return limits[0], limits[1]
+
+
+def _read_ledger(root: Section) -> tuple[int, int]:
+    section = root.section("ledger")
+    orders, requests = section.find_whole("keep_orders"), section.find_whole("keep_requests")
+    section.finish()
+    return (
+        DEFAULT_KEEP_ORDERS if orders is None else orders,
+        DEFAULT_KEEP_REQUESTS if requests is None else requests,
+    )
 
 
 def _read_latencies(root: Section) -> tuple[float, Latencies]:

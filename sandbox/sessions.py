@@ -110,10 +110,20 @@ class SessionCalendar:
         """The same with the extended hours: where an extended-hours order lives."""
         return self._sessions[bisect_right(self._post_closes, at)]
 
-    def next_boundary(self, after: Instant) -> tuple[Instant, Boundary]:
-        """The first change of phase later than `after`."""
+    def find_boundary(self, after: Instant) -> tuple[Instant, Boundary] | None:
+        """The first change of phase later than `after`, None past the calendar's end."""
         index = bisect_right(self._boundary_times, after)
-        return self._boundary_times[index], self._boundaries[index]
+        return (
+            (self._boundary_times[index], self._boundaries[index]) if index < len(self._boundaries) else None
+        )
+
+    def index_at(self, at: Instant) -> int:
+        """The number of the session that a moment is in, or of the last one before it."""
+        return max(bisect_right(self._opens, at) - 1, 0)
+
+    def at_index(self, index: int) -> Session:
+        """The session of a number."""
+        return self._sessions[index]
 
     def on(self, day: date) -> Session | None:
         """The session of a day, or None when the exchange is closed all day."""
@@ -136,6 +146,16 @@ class SessionCalendar:
         """Whether there is a session before and after that moment, so that every answer exists."""
         # A year's margin: an order sent on the last covered day still needs its 90 days.
         return self._days[0] < new_york_date(at) < date(self._days[-1].year, 1, 1)
+
+    @property
+    def start(self) -> Instant:
+        """The first session's beginning."""
+        return self._sessions[0].pre_open
+
+    @property
+    def end(self) -> Instant:
+        """The last moment that is covered."""
+        return Instant(in_new_york(date(self._days[-1].year, 1, 1), time(0)) - 1)
 
 
 @cache

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sandbox.accounts import Account, Position
+from sandbox.archive import Archive
 from sandbox.clock import SandboxClock
 from sandbox.errors import AlpacaError, no_credentials, unauthorized
 from sandbox.exchange import Exchange
@@ -16,6 +17,7 @@ from sandbox.ledger import Ledger
 from sandbox.rate_limit import RateLimit
 from sandbox.scenario import Present, Scenario, StartingAccount
 from sandbox.sessions import LAST_YEAR, SessionCalendar, new_york_sessions
+from sandbox.stream_hub import StreamHub
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,6 +31,7 @@ class Sandbox:
     answer_latency_s: float
     ledger: Ledger = field(default_factory=Ledger)
     faults: FaultBook = field(default_factory=FaultBook)
+    streams: StreamHub = field(default_factory=StreamHub)
     unfinished: set[asyncio.Task[object]] = field(default_factory=set)
 
     def now(self) -> Instant:
@@ -73,14 +76,16 @@ def present() -> Present:
 def build_sandbox(scenario: Scenario, calendar: SessionCalendar) -> Sandbox:
     """A sandbox at the start of a scenario; its clock runs from this call on."""
     now = scenario.starts_at
-    exchange = Exchange(calendar=calendar, now=now, latencies=scenario.latencies)
+    archive = Archive(keep_orders=scenario.keep_orders, keep_requests=scenario.keep_requests)
+    exchange = Exchange(calendar=calendar, now=now, latencies=scenario.latencies, archive=archive)
     exchange.auto_match = scenario.auto_match
     sandbox = Sandbox(
         exchange=exchange,
-        clock=SandboxClock(at=now, speed=scenario.speed),
+        clock=SandboxClock(at=now, speed=scenario.speed, until=calendar.end),
         trading_limit=RateLimit(scenario.trading_per_minute),
         data_limit=RateLimit(scenario.data_per_minute),
         answer_latency_s=scenario.answer_latency_s,
+        ledger=Ledger(archive),
     )
     for listing in scenario.listings:
         exchange.catalogue.add(listing.instrument)

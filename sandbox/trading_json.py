@@ -6,6 +6,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 from sandbox import valuation
 from sandbox.accounts import Account, Position
+from sandbox.admission import options_level_of
 from sandbox.decimal_text import plain, plain_or_none
 from sandbox.instant import NEW_YORK, Instant, new_york_date, rfc3339, rfc3339_new_york, to_datetime
 from sandbox.instruments import AssetClass, OptionContract, Stock
@@ -21,12 +22,15 @@ _SMALL = Decimal("0.00000001")
 _MAINTENANCE_RATE = Decimal("0.3")
 
 
-def order_json(order: Order) -> Json:
-    """An order."""
+def order_json(order: Order, *, nested: bool = True) -> Json:
+    """An order, with its legs unless the list is flat. A multi-leg order has no symbol, side or intent of its own."""
     ticket = order.ticket
     kind = ticket.order_type.value
     option = order.instrument.asset_class is AssetClass.US_OPTION
     average = order.filled_avg_price
+    strategy = bool(order.strategy_legs)
+    if order.strategy is not None:
+        kind = ""
     return {
         "id": order.order_id,
         "client_order_id": order.client_order_id,
@@ -38,34 +42,41 @@ def order_json(order: Order) -> Json:
         "expires_at": _time(order.expires_at),
         "canceled_at": _time(order.canceled_at),
         "failed_at": _time(order.failed_at),
-        "replaced_at": None,
-        "replaced_by": None,
-        "replaces": None,
+        "replaced_at": _time(order.replaced_at),
+        "replaced_by": order.replaced_by,
+        "replaces": order.replaces,
         "asset_id": order.instrument.asset_id,
         "symbol": order.symbol,
         "asset_class": order.instrument.asset_class.value,
         "notional": plain_or_none(ticket.notional),
-        "qty": plain_or_none(ticket.qty),
+        "qty": None if ticket.notional is not None else plain_or_none(order.qty),
         "filled_qty": plain(order.filled_qty),
         "filled_avg_price": None if average is None else plain(_rounded(average, _PRICE_STEP)),
         # Alpaca leaves the class of plain stock orders empty and names it for options.
-        "order_class": "simple" if option else ticket.order_class,
+        "order_class": "simple" if option and ticket.order_class.is_simple else ticket.order_class.value,
         "order_type": kind,
         "type": kind,
-        "side": ticket.side.value,
-        "position_intent": order.intent.value,
+        "side": "" if strategy else ticket.side.value,
+        **({} if strategy else {"position_intent": order.intent.value}),
         "time_in_force": ticket.time_in_force.value,
         "limit_price": plain_or_none(ticket.limit_price),
         "stop_price": plain_or_none(order.stop_price),
         "status": order.status.value,
         "extended_hours": ticket.extended_hours,
-        "legs": None,
+        "legs": [order_json(leg) for leg in order.legs] if nested and order.legs else None,
         "trail_percent": plain_or_none(ticket.trail_percent),
         "trail_price": plain_or_none(ticket.trail_price),
         "hwm": plain_or_none(order.high_water_mark),
         "subtag": None,
         "source": None,
+        **_group_json(order),
     }
+
+
+def _group_json(order: Order) -> Json:
+    if order.group is not None and order.role is not None:
+        return {"group_id": order.group.group_id, "group_role": order.role.value}
+    return {} if order.ratio_qty is None else {"ratio_qty": plain(order.ratio_qty)}
 
 
 def account_json(account: Account, quotes: Mapping[str, Quote], now: Instant) -> Json:
@@ -102,13 +113,15 @@ def account_json(account: Account, quotes: Mapping[str, Quote], now: Instant) ->
         "pending_transfer_out": "0",
         "pending_reg_taf_fees": "0",
         "multiplier": str(terms.multiplier),
-        "shorting_enabled": terms.shorting_enabled and terms.multiplier > 1,
+        "shorting_enabled": terms.shorting_enabled
+        and terms.multiplier > 1
+        and not account.configuration.no_shorting,
         "trading_blocked": terms.trading_blocked,
         "transfers_blocked": terms.transfers_blocked,
         "account_blocked": terms.account_blocked,
-        "trade_suspended_by_user": terms.trade_suspended_by_user,
+        "trade_suspended_by_user": terms.trade_suspended_by_user or account.configuration.suspend_trade,
         "options_approved_level": terms.options_level,
-        "options_trading_level": terms.options_level,
+        "options_trading_level": options_level_of(account),
         "created_at": rfc3339(account.created_at),
         "balance_asof": new_york_date(now).isoformat(),
         "admin_configurations": {},

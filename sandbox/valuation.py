@@ -1,16 +1,16 @@
 """What an account is worth and may spend: pure functions of its positions, holds and the quotes.
 
 The margin model is the overnight one of Alpaca's account page: a share needs `1 / multiplier` of its
-value, an option all of it, a short put its strike in cash, a covered call nothing but its shares.
+value, an option all of it, short options what `spread_margin` says, a covered call nothing but its shares.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from sandbox import spread_margin
 from sandbox.accounts import Account, Position
-from sandbox.instruments import AssetClass, OptionContract
-from sandbox.option_symbol import OptionType
+from sandbox.instruments import AssetClass
 from sandbox.quotes import Quote
 
 _ZERO = Decimal(0)
@@ -50,6 +50,8 @@ def value(account: Account, quotes: Mapping[str, Quote]) -> Valuation:
         else:
             shorts += worth
         margin += _margin_of(position, worth, account.terms.multiplier)
+    if shorts:
+        margin += spread_margin.requirement(account.positions.values()).cash
     equity = account.cash + longs + shorts
     free = equity - margin - account.held_margin
     return Valuation(
@@ -63,34 +65,17 @@ def value(account: Account, quotes: Mapping[str, Quote]) -> Valuation:
     )
 
 
-def locked_by_short_calls(account: Account, underlying_symbol: str) -> Decimal:
-    """Shares of an underlying that cover calls already sold."""
-    return sum(
-        (
-            -position.qty * position.instrument.multiplier
-            for position in account.positions.values()
-            if position.qty < _ZERO
-            and isinstance(position.instrument, OptionContract)
-            and position.instrument.option_type is OptionType.CALL
-            and position.instrument.underlying_symbol == underlying_symbol
-        ),
-        _ZERO,
-    )
-
-
 def held_units(account: Account, symbol: str) -> Decimal:
-    """Units of a position that open orders and covered calls keep from being sold."""
+    """Units of a position that cannot be sold alone: open orders, covered calls and spreads keep them."""
     held = account.held_qty.get(symbol, _ZERO)
-    return held + locked_by_short_calls(account, symbol)
+    if not any(position.qty < _ZERO for position in account.positions.values()):
+        return held
+    needed = spread_margin.requirement(account.positions.values(), account.held_qty)
+    return held + needed.shares.get(symbol, _ZERO) + needed.covers.get(symbol, _ZERO)
 
 
 def _margin_of(position: Position, worth: Decimal, multiplier: int) -> Decimal:
-    instrument = position.instrument
-    if instrument.asset_class is AssetClass.US_EQUITY:
+    if position.instrument.asset_class is AssetClass.US_EQUITY:
         return abs(worth) / multiplier
-    if position.qty > _ZERO or not isinstance(instrument, OptionContract):
-        return worth
-    if instrument.option_type is OptionType.CALL:
-        # The premium stays owed: equity has already been lowered by it.
-        return _ZERO
-    return -position.qty * instrument.strike_price * instrument.multiplier
+    # What a short option must be able to lose is judged for all of them together.
+    return worth if position.qty > _ZERO else _ZERO

@@ -7,14 +7,17 @@ from decimal import Decimal
 from typing import Any
 
 from sandbox.accounts import Account, AccountTerms, Position
-from sandbox.exchange import Exchange, Latencies
+from sandbox.exchange import Exchange
+from sandbox.floor import Latencies
 from sandbox.instant import Instant, parse
 from sandbox.order_ticket import read_ticket
 from sandbox.orders import Order
 from sandbox.quotes import QuoteChange
+from sandbox.replacement import read_change
 from sandbox.sessions import new_york_sessions
 
 CALL = "AAPL301220C00200000"
+HIGHER_CALL = "AAPL301220C00210000"
 PUT = "AAPL301220P00180000"
 # A Tuesday; Thursday of that week is Thanksgiving, Friday closes at 13:00 in New York.
 IN_SESSION = "2026-11-24T15:00:00Z"
@@ -78,6 +81,11 @@ class Desk:
         self.wait()
         self.exchange.cancel(order, self.now)
 
+    def replace(self, order: Order, **fields: Any) -> Order:
+        """Ask to replace an order; done at once unless there is a cancel latency."""
+        self.wait()
+        return self.exchange.replace_order(self.account, order, read_change(fields, order), self.now)
+
     def hold(self, symbol: str, qty: str, price: str = "100") -> None:
         """Put a position into the account."""
         self.account.positions[symbol] = Position(
@@ -98,6 +106,7 @@ def open_desk(
         ("AAPL", "99.98", "100.02"),
         ("MSFT", "299.95", "300.05"),
         (CALL, "9.95", "10.05"),
+        (HIGHER_CALL, "6.95", "7.05"),
         (PUT, "4.95", "5.05"),
     ):
         desk.quote(symbol, bid, ask)

@@ -165,6 +165,16 @@ class SandboxProcess:
         """Drop every fault."""
         await self.control("DELETE", "faults")
 
+    async def add_stream_fault(self, fault: Mapping[str, object]) -> JsonObject:
+        """Plant a stream fault: {action: cut|duplicate|swap|drop, stream, account, times}; `cut` acts at once."""
+        return await self.control("POST", "streams", body=fault)
+
+    async def streams(self) -> list[JsonObject]:
+        """The open stream connections, {stream, account}."""
+        answer = await self.control("GET", "streams")
+        found: list[JsonObject] = answer["connections"]
+        return found
+
     async def add_account(self, account: Mapping[str, object]) -> JsonObject:
         """Open an account as a scenario would, or replace the one of that name."""
         return await self.control("POST", "accounts", body=account)

@@ -18,7 +18,7 @@ from sandbox_desk import AT_NIGHT, CALL, PUT, Desk, open_desk
 def refusal(desk: Desk, **fields: Any) -> AlpacaError:
     with pytest.raises(AlpacaError) as caught:
         desk.submit(**fields)
-    assert desk.account.orders == []
+    assert not desk.account.orders
     return caught.value
 
 
@@ -45,7 +45,11 @@ def refusal(desk: Desk, **fields: Any) -> AlpacaError:
         ({"symbol": 5}, 40010001, "symbol must be a string"),
         ({"client_order_id": "x" * 129}, 40010001, "128"),
         ({"position_intent": "sell_to_open"}, 40010001, "does not match side"),
-        ({"order_class": "bracket"}, 40010001, "not supported by this exchange"),
+        ({"order_class": "iceberg"}, 40010001, "invalid order_class"),
+        ({"order_class": "bracket"}, 40010001, "bracket orders require take_profit.limit_price"),
+        ({"take_profit": {"limit_price": "110"}}, 40010001, "require order class"),
+        ({"order_class": "oto"}, 40010001, "oto orders require either"),
+        ({"order_class": "bracket", "take_profit": "110"}, 40010001, "take_profit must be an object"),
         ({"extended_hours": True}, 40010001, "extended hours order must be DAY limit orders"),
         ({"extended_hours": "yes"}, 40010001, "must be a boolean"),
         ({"type": "limit", "limit_price": "1.001"}, 42210000, "sub-penny"),

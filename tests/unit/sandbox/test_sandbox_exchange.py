@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from sandbox.errors import AlpacaError
-from sandbox.exchange import Latencies
+from sandbox.floor import Latencies
 from sandbox.instant import rfc3339
 from sandbox.orders import Order, OrderStatus
 from sandbox_desk import AT_NIGHT, BEFORE_OPEN, CALL, Desk, open_desk

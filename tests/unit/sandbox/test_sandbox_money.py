@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from sandbox import valuation
+from sandbox import spread_margin
 from sandbox.errors import AlpacaError
-from sandbox.exchange import Latencies
+from sandbox.floor import Latencies
 from sandbox.orders import Order, OrderStatus, Side
-from sandbox_desk import CALL, PUT, Desk, open_desk
+from sandbox_desk import CALL, HIGHER_CALL, PUT, Desk, open_desk
 
 SYMBOLS = ("AAPL", "MSFT", CALL, PUT)
 START = Decimal(300000)
@@ -45,7 +45,7 @@ class Exchange(RuleBasedStateMachine):
 
     @property
     def orders(self) -> list[Order]:
-        return self.desk.account.orders
+        return [*self.desk.account.orders.values()]
 
     @rule(
         symbol=st.sampled_from(SYMBOLS),
@@ -76,6 +76,72 @@ class Exchange(RuleBasedStateMachine):
         order = {"symbol": "AAPL", "side": side, "type": "market", "time_in_force": "day"}
         self._submit({**order, "notional": str(notional)})
 
+    @rule(
+        order_class=st.sampled_from(["bracket", "oto", "oco"]),
+        side=st.sampled_from(["buy", "sell"]),
+        kind=st.sampled_from(["market", "limit"]),
+        qty=st.integers(1, 50),
+        distance=st.integers(1, 5),
+    )
+    def place_group(self, order_class: str, side: str, kind: str, qty: int, distance: int) -> None:
+        kind = "limit" if order_class == "oco" else kind
+        fields: dict[str, Any] = {"symbol": "AAPL", "side": side, "type": kind, "time_in_force": "gtc"}
+        gains = (side == "buy") is not (order_class == "oco")
+        above = self._price("AAPL", 1 + Decimal(distance) / 100)
+        below = self._price("AAPL", 1 - Decimal(distance) / 100)
+        fields["take_profit"] = {"limit_price": above if gains else below}
+        if order_class != "oto":
+            fields["stop_loss"] = {"stop_price": below if gains else above}
+        if kind == "limit" and order_class != "oco":
+            fields["limit_price"] = self._price("AAPL", Decimal(1))
+        self._submit({**fields, "order_class": order_class, "qty": str(qty)})
+
+    @rule(
+        sides=st.permutations(["buy", "sell"]),
+        qty=st.integers(1, 5),
+        ratio=st.integers(1, 2),
+        limit=st.one_of(st.none(), st.integers(-10, 10)),
+    )
+    def place_strategy(self, sides: list[str], qty: int, ratio: int, limit: int | None) -> None:
+        legs = [
+            {"symbol": CALL, "side": sides[0], "ratio_qty": "1"},
+            {"symbol": HIGHER_CALL, "side": sides[1], "ratio_qty": str(ratio)},
+        ]
+        price = {"type": "market"} if limit is None else {"type": "limit", "limit_price": str(limit)}
+        order = {"order_class": "mleg", "time_in_force": "day", "qty": str(qty), "legs": legs, **price}
+        self._submit({**order, "symbol": None, "side": None})
+
+    @precondition(lambda self: self.desk.account.open_orders)
+    @rule(pick=st.randoms(use_true_random=False), qty=st.integers(1, 50), factor=near_the_market)
+    def replace(self, pick: Any, qty: int, factor: Decimal) -> None:
+        self.desk.wait()
+        if not self.desk.account.open_orders:
+            return
+        order = pick.choice([*self.desk.account.open_orders.values()])
+        fields = {"qty": str(qty)} if pick.random() < 0.5 else {"time_in_force": "gtc"}
+        if order.ticket.limit_price is not None and order.symbol:
+            fields = {"limit_price": self._price(order.symbol, factor)}
+        before = self._books()
+        try:
+            self.desk.replace(order, **fields)
+        except AlpacaError:
+            assert self._books() == before, "a refusal changes nothing"
+
+    @rule()
+    def close_everything(self) -> None:
+        self.desk.wait()
+        for position in [*self.desk.account.positions.values()]:
+            side = "sell" if position.qty > 0 else "buy"
+            self._submit(
+                {
+                    "symbol": position.instrument.symbol,
+                    "side": side,
+                    "type": "market",
+                    "time_in_force": "day",
+                    "qty": str(abs(position.qty)),
+                }
+            )
+
     def _submit(self, fields: dict[str, Any]) -> None:
         before = self._books()
         try:
@@ -91,7 +157,8 @@ class Exchange(RuleBasedStateMachine):
     @rule(pick=st.randoms(use_true_random=False))
     def cancel(self, pick: Any) -> None:
         order = pick.choice(self.orders)
-        final = order.status.is_final or order.status is OrderStatus.PENDING_CANCEL
+        final = order.status.is_final or order.strategy is not None
+        final = final or order.status in (OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_REPLACE)
         try:
             self.desk.cancel(order)
         except AlpacaError:
@@ -101,13 +168,20 @@ class Exchange(RuleBasedStateMachine):
     @rule(pick=st.randoms(use_true_random=False), part=st.integers(1, 10), price=cents)
     def fill_by_hand(self, pick: Any, part: int, price: Decimal) -> None:
         order = pick.choice([*self.desk.account.open_orders.values()])
-        if order.leaves_qty is not None:
-            self.desk.exchange.fill(order, qty=order.leaves_qty * part / 10, price=price, now=self.desk.now)
+        if order.leaves_qty is not None and not (order.strategy or order.strategy_legs):
+            qty = order.leaves_qty * part / 10
+            try:
+                self.desk.exchange.fill(order, qty=qty, price=price, now=self.desk.now)
+            except ValueError:
+                waits = order.replaces is not None or order.status is OrderStatus.HELD
+                assert waits, "only what waits for another order cannot be filled"
 
     @precondition(lambda self: self.desk.account.open_orders)
     @rule(pick=st.randoms(use_true_random=False))
     def reject(self, pick: Any) -> None:
-        self.desk.exchange.reject(pick.choice([*self.desk.account.open_orders.values()]), self.desk.now)
+        order = pick.choice([*self.desk.account.open_orders.values()])
+        if order.strategy is None:
+            self.desk.exchange.reject(order, self.desk.now)
 
     @rule(symbol=st.sampled_from(SYMBOLS), factor=near_the_market, spread=st.integers(0, 50))
     def move_market(self, symbol: str, factor: Decimal, spread: int) -> None:
@@ -152,7 +226,7 @@ class Exchange(RuleBasedStateMachine):
                 held[order.hold.symbol] = held.get(order.hold.symbol, Decimal(0)) + order.hold.qty
         assert {s: q for s, q in held.items() if q} == account.held_qty
         for order in open_orders:
-            if order.qty is not None:
+            if order.qty is not None and order.successor is None:
                 assert order.hold == order.full_hold.of_rest(order.qty - order.filled_qty, order.qty)
 
     @invariant()
@@ -167,6 +241,23 @@ class Exchange(RuleBasedStateMachine):
             assert not ends or ends[-1] is order.history[-1]
 
     @invariant()
+    def no_more_is_held_of_a_position_than_there_is(self) -> None:
+        account = self.desk.account
+        for symbol in ("MSFT", CALL, HIGHER_CALL):
+            assert account.held_qty.get(symbol, Decimal(0)) <= abs(account.position_qty(symbol))
+
+    @invariant()
+    def of_a_group_only_one_exit_can_ever_trade(self) -> None:
+        for order in self.orders:
+            if order.group is not None and not order.status.is_final:
+                working = [
+                    each
+                    for role, each in order.group.members.items()
+                    if role.value != "entry" and each.hold.qty
+                ]
+                assert len(working) <= 1
+
+    @invariant()
     def an_account_that_may_not_short_is_never_short_of_shares(self) -> None:
         account = self.desk.account
         if account.terms.multiplier == 1:
@@ -176,12 +267,14 @@ class Exchange(RuleBasedStateMachine):
     def options_are_never_sold_that_are_neither_held_nor_covered(self) -> None:
         account = self.desk.account
         shares = account.position_qty("AAPL")
-        assert valuation.locked_by_short_calls(account, "AAPL") <= max(shares, Decimal(0))
+        needed = spread_margin.requirement(account.positions.values())
+        assert needed.shares.get("AAPL", Decimal(0)) <= max(shares, Decimal(0))
 
     def _fills(self) -> list[tuple[Order, Decimal, Decimal]]:
         return [
             (order, t.qty, t.price)
             for order in self.orders
+            if not order.strategy_legs
             for t in order.history
             if t.qty is not None and t.price is not None
         ]
@@ -194,5 +287,8 @@ class Exchange(RuleBasedStateMachine):
 
 TestMoney = Exchange.TestCase
 TestMoney.settings = settings(
-    max_examples=100, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=40,
+    stateful_step_count=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )

@@ -148,7 +148,9 @@ def test_next_open_skips_holiday_and_next_close_knows_the_early_one(calendar: Se
 def test_boundaries_come_in_the_order_of_the_day(calendar: SessionCalendar) -> None:
     at, seen = parse("2026-11-24T00:30:00Z"), []
     for _ in range(5):
-        at, kind = calendar.next_boundary(at)
+        boundary = calendar.find_boundary(at)
+        assert boundary is not None
+        at, kind = boundary
         seen.append((rfc3339(at), kind))
 
     assert seen == [
@@ -180,3 +182,13 @@ def test_days_without_a_session_have_none(calendar: SessionCalendar) -> None:
 
 def test_the_day_is_new_yorks() -> None:
     assert new_york_date(parse("2026-11-24T04:59:59Z")) == date(2026, 11, 23)
+
+
+def test_a_fast_clock_stands_still_where_the_calendar_ends(calendar: SessionCalendar) -> None:
+    clock = SandboxClock(
+        at=parse("2026-11-24T15:00:00Z"), speed=1e12, until=calendar.end, monotonic_ns=iter(range(9)).__next__
+    )
+    clock.advance(100 * 365 * 86_400 * 1_000_000_000)
+
+    assert clock.now() == calendar.end
+    assert calendar.covers(clock.now())
