@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TypeVar
 
 import psycopg
 from psycopg.abc import PQGen
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, Dialect
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -16,7 +17,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from runtime.errors import StartupError
 
-__all__ = ["Patience", "TimedConnection", "limit", "open_engine", "schema_of"]
+__all__ = ["Patience", "TimedConnection", "has_failed", "limit", "open_engine", "schema_of"]
 
 RV = TypeVar("RV")
 
@@ -113,6 +114,12 @@ def limit(connection: Connection, *, answer_by: float) -> None:
     timed: object = connection.connection.dbapi_connection
     if isinstance(timed, TimedConnection):
         timed.answer_by = answer_by
+
+
+def has_failed(connection: Connection) -> bool:
+    """Whether a statement failed, so that the server would answer a commit by undoing everything."""
+    timed: object = connection.connection.dbapi_connection
+    return isinstance(timed, TimedConnection) and timed.info.transaction_status is TransactionStatus.INERROR
 
 
 def _socket_settings(patience: Patience) -> Mapping[str, str | int]:

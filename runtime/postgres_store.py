@@ -25,7 +25,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from runtime.errors import StartupError
-from runtime.postgres import Patience, limit, open_engine, schema_of
+from runtime.postgres import Patience, has_failed, limit, open_engine, schema_of
 from runtime.postgres_faults import Fault, fault_of
 from runtime.store_errors import StorageConflict, StoreBusy, StoreOutcomeUnknown, StoreUnreachable
 
@@ -132,6 +132,10 @@ class PostgresBackend:
     def ends_transaction(self, error: DBAPIError) -> bool:
         """Whether it is a fault of the server or of the way to it."""
         return fault_of(error) is not None
+
+    def has_failed(self, connection: Connection) -> bool:
+        """Whether a statement failed: the server would answer a commit by undoing everything, without an error."""
+        return has_failed(connection)
 
     def close(self) -> None:
         """Closes every connection; safe to repeat."""

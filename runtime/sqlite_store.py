@@ -54,8 +54,8 @@ class SqliteBackend:
             with writer.begin() as connection:
                 batch(connection)
         except DBAPIError as error:
-            writer.dispose()
             if is_store_fault(error):
+                writer.dispose()
                 raise StoreUnreachable("the store cannot be written") from error
             raise
 
@@ -72,6 +72,10 @@ class SqliteBackend:
     def ends_transaction(self, error: DBAPIError) -> bool:
         """Whether it is a fault of the file or the disk."""
         return is_store_fault(error)
+
+    def has_failed(self, connection: Connection) -> bool:  # noqa: ARG002 - part of the port
+        """Never: SQLite undoes a statement that fails and goes on."""
+        return False
 
     def close(self) -> None:
         """Closes and unlocks; safe to repeat."""

@@ -65,7 +65,8 @@ class Store:
         Changes that wait together share one commit; each has its own savepoint, so one that raises
         undoes only itself and its caller gets the exception. A change may run more than once, each time
         from what is committed, so it keeps its effects inside the connection and waits for nothing else.
-        A cancelled caller stops waiting, but its change still happens.
+        One that catches the error of a statement and goes on does so in a savepoint of its own
+        (`connection.begin_nested()`). A cancelled caller stops waiting, but its change still happens.
 
         Raises StoreUnreachable, StoreBusy and StorageConflict when nothing was committed, and
         StoreOutcomeUnknown; errors of the statement itself, such as IntegrityError, pass as they are.

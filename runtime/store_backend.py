@@ -54,6 +54,10 @@ class Backend(Protocol):
         """Whether the database itself failed, so that nothing of the transaction may be told done."""
         ...
 
+    def has_failed(self, connection: Connection) -> bool:
+        """Whether a statement failed in a way that leaves nothing more to commit, whoever caught its error."""
+        ...
+
     def close(self) -> None:
         """Lets go of every connection and lock; safe to repeat."""
         ...

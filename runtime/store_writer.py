@@ -29,20 +29,26 @@ class _Outcome(Generic[T]):
         self._result: T | None = None
         self._error: BaseException | None = None
 
-    def run(self, connection: Connection, ends_transaction: Callable[[DBAPIError], bool]) -> None:
+    def run(self, connection: Connection, backend: Backend) -> None:
         """Runs the change in a savepoint; its own error is kept, one that ends the transaction is raised."""
         # A transaction that lost a race runs again, and what it came to then is what counts.
         self._result, self._error = None, None
         try:
             with connection.begin_nested():
-                self._result = self._change.run(connection)
+                self.run_alone(connection, backend)
         except DBAPIError as error:
-            if ends_transaction(error):
+            if backend.ends_transaction(error):
                 # The database may have rolled back everything, so nothing of the batch may be told done.
                 raise
             self._error = error
         except BaseException as error:  # noqa: BLE001 - it belongs to the caller, who gets it as it is
             self._error = error
+
+    def run_alone(self, connection: Connection, backend: Backend) -> None:
+        """Runs the change; whatever it raises is to undo it."""
+        self._result = self._change.run(connection)
+        if backend.has_failed(connection):
+            raise RuntimeError("a change caught the error of a statement and went on; nothing of it is kept")
 
     def tell(self) -> None:
         """Answers the caller, unless it stopped waiting."""
@@ -55,7 +61,7 @@ class _Outcome(Generic[T]):
             self._change.answer.set_result(self._result)  # type: ignore[arg-type]
 
     def fail(self, error: BaseException) -> None:
-        """Answers that the batch was not committed, or that nobody knows."""
+        """Answers why the batch was not committed, or that nobody knows whether it was."""
         self._error = error
         self.tell()
 
@@ -101,8 +107,12 @@ class StoreWriter:
 
     def _commit(self, lane: str | None, batch: Sequence[_Outcome[object]]) -> None:
         def run(connection: Connection) -> None:
+            if len(batch) == 1:
+                # No neighbours to protect, and a savepoint costs two round trips.
+                batch[0].run_alone(connection, self._backend)
+                return
             for outcome in batch:
-                outcome.run(connection, self._backend.ends_transaction)
+                outcome.run(connection, self._backend)
 
         try:
             self._backend.commit(lane, run)

@@ -77,6 +77,21 @@ async def test_a_change_that_raises_undoes_itself_and_not_its_neighbours(store: 
     assert await store.read(texts) == ["a", "b", "c"]
 
 
+async def test_a_change_alone_that_raises_leaves_nothing(store: Store) -> None:
+    def half(connection: Connection) -> None:
+        connection.execute(insert(NOTES).values(text="half"))
+        raise LookupError("second thoughts")
+
+    with pytest.raises(LookupError, match="second thoughts"):
+        await store.write(half)
+    await store.write(add("a"))
+    with pytest.raises(IntegrityError):
+        await store.write(add("a"))
+
+    await store.write(add("b"))
+    assert await store.read(texts) == ["a", "b"]
+
+
 async def test_changes_that_wait_together_share_one_commit(store: Store, commits: list[Connection]) -> None:
     gate = Gate()
     holding = asyncio.create_task(store.write(gate))

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import IntegrityError
 
 from fakes.databases import Postgres
 from fakes.lossy_link import Break, LossyLink, lossy_link
@@ -344,6 +345,28 @@ async def test_a_lost_race_is_run_again_a_few_times(
 
     assert runs == 3
     assert await replicas[0].read(texts) == ([] if told else ["raced"])
+
+
+@pytest.mark.parametrize("neighbours", [0, 2], ids=["alone", "among others"])
+async def test_a_change_that_goes_on_after_its_own_error_is_never_told_done(
+    replicas: tuple[Store, Store], neighbours: int
+) -> None:
+    def careless(connection: Connection) -> None:
+        add("twice")(connection)
+        with contextlib.suppress(IntegrityError):
+            add("twice")(connection)
+
+    gate = Gate()
+    holding = asyncio.create_task(replicas[0].write(gate))
+    await gate.entered()
+    wrong = asyncio.create_task(replicas[0].write(careless))
+    others = [asyncio.create_task(replicas[0].write(add(str(number)))) for number in range(neighbours)]
+    await asyncio.sleep(0)
+    gate.open()
+    await asyncio.gather(holding, *others)
+    with pytest.raises(RuntimeError, match="caught the error of a statement"):
+        await wrong
+    assert await replicas[0].read(texts) == [str(number) for number in range(neighbours)]
 
 
 async def test_marks_of_commits_do_not_pile_up(replicas: tuple[Store, Store]) -> None:
