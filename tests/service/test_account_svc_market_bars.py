@@ -29,7 +29,12 @@ async def market() -> AsyncIterator[RecordedMarket]:
 async def service(market: RecordedMarket, tmp_path: Path) -> AsyncIterator[Service]:
     accounts = {
         "paper": {"api_key": "PKA", "secret_key": "made-up-secret", "paper_trading": True},
-        "live": {"api_key": "AKA", "secret_key": "made-up-secret", "paper_trading": False, "account_type": "live"},
+        "live": {
+            "api_key": "AKA",
+            "secret_key": "made-up-secret",
+            "paper_trading": False,
+            "account_type": "live",
+        },
     }
     async with account_service(tmp_path, market.broker.url, accounts) as running:
         yield running
