@@ -57,7 +57,7 @@ def _without_absent(value: JsonValue) -> JsonValue:
     if not isinstance(value, dict):
         return value
     return {
-        "data" if name.endswith(_DATA) else name: one if name.endswith(_DATA) else _without_absent(one)
+        "data" if name in _DATA else name: one if name in _DATA else _without_absent(one)
         for name, one in value.items()
         if not (name in _LEFT_OUT and one in (None, []))
     }
@@ -67,8 +67,10 @@ def _dashboard(value: JsonObject) -> JsonValue:
     return {**value, "recent_orders": value["recent_orders"] or None}
 
 
-_DATA: Final = "_data"
-"""Ends the name of each kind of data that a check can have, all of which are shown as `data`."""
+_DATA: Final = frozenset(
+    {"account_info_data", "positions_data", "order_history_data", "permission_data", "market_data_data"}
+)
+"""The kinds of data that a check can have, all of which are shown as `data`."""
 _LEFT_OUT: Final = frozenset(
     {
         "results",
