@@ -36,6 +36,8 @@ from gateway.legacy.sell_view import SellDefaults
 from gateway.legacy.servicer import LegacyApi, LegacyRoutes
 from gateway.legacy.stock_data import StockDataRoutes
 from gateway.legacy.tokens import TokenRoutes
+from gateway.pages import InternalNetworks, Page, Pages
+from gateway.route_list import route_list_page
 from gateway.transcoding.app import Service, Transcoder
 from gateway.transcoding.asgi import AsgiApp
 from gateway.transcoding.channel_backend import ChannelBackend
@@ -160,7 +162,22 @@ def build_asgi(
             }
         ),
     )
-    return Edge(transcoder, cors=Cors(origins=frozenset(configuration.app.allowed_origins)), clock=clock)
+    pages = Pages(transcoder, pages=_pages(transcoder), networks=_internal_networks(configuration))
+    return Edge(pages, cors=Cors(origins=frozenset(configuration.app.allowed_origins)), clock=clock)
+
+
+def _pages(transcoder: Transcoder) -> dict[str, Page]:
+    """What people read, by path; /openapi.json and static files are added here."""
+    routes = route_list_page(transcoder.routes)
+    return {"/docs": routes, "/redoc": routes}
+
+
+def _internal_networks(configuration: Configuration) -> InternalNetworks:
+    auth = configuration.auth
+    return InternalNetworks(
+        internal=legacy_networks(auth.internal_networks, configuration.allowed_external_ips),
+        proxies=auth.trusted_proxies,
+    )
 
 
 def _paths(service: ServiceDescriptor) -> list[str]:
