@@ -46,7 +46,6 @@ class Timeframe(Enum):
     DAY = "1Day"
 
 
-# alpaca-py's own `TimeFrame(5, TimeFrameUnit.Minute)`; its string form is what goes on the wire.
 _ALPACA: Final[Mapping[Timeframe, TimeFrame]] = MappingProxyType(
     {
         Timeframe.MINUTE: TimeFrame(1, TimeFrameUnit.Minute),
