@@ -3,6 +3,7 @@
 # grpc's classes are generic in the stubs only, so annotations must stay unevaluated.
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from functools import partial
 
@@ -168,7 +169,9 @@ class MarketDataServicer(MarketDataServiceServicer):
     ) -> GetOptionChainResponse:
         """The contracts of one underlying with their prices."""
         query = read_market_request.chain_to_read(request)
-        return wire.option_chain(await self._market_data.option_chain(query, account_id=request.account_id))
+        chain = await self._market_data.option_chain(query, account_id=request.account_id)
+        # In a thread, as thousands of contracts would keep every other call waiting.
+        return await asyncio.to_thread(wire.option_chain, chain)
 
     async def GetStockBars(
         self,
@@ -177,9 +180,8 @@ class MarketDataServicer(MarketDataServiceServicer):
     ) -> GetStockBarsResponse:
         """Price bars of one stock, oldest first."""
         query = read_market_request.bars_to_read(request, now=self._clock.now())
-        return wire.stock_bars(
-            request.symbol, await self._market_data.stock_bars(query, account_id=request.account_id)
-        )
+        bars = await self._market_data.stock_bars(query, account_id=request.account_id)
+        return await asyncio.to_thread(wire.stock_bars, request.symbol, bars)
 
 
 def registrations(accounts: AccountServicer, market_data: MarketDataServicer) -> Sequence[Registration]:

@@ -2,6 +2,7 @@
 
 # ruff: noqa: ASYNC109 - a time limit is a value here: it spans several steps, and is part of the port
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -74,14 +75,21 @@ async def read_chain(
         expiration_date=query.expiration_date,
         type=None if query.right is None else _WORDS[query.right],
     )
-    return await caller.read(lambda: ask(request), plain(parse_chain), priority=priority, timeout=timeout)
+    entries = await caller.read(
+        lambda: ask(request),
+        plain(lambda raw: as_object(raw, "the map of snapshots")),
+        priority=priority,
+        timeout=timeout,
+    )
+    # Ten thousand contracts take a second: on the event loop, every order of every account would wait for it.
+    return await asyncio.to_thread(parse_chain, entries)
 
 
-def parse_chain(raw: object) -> Listing[OptionSnapshot]:
+def parse_chain(entries: JsonObject) -> Listing[OptionSnapshot]:
     """Alpaca's map of snapshots by contract; a contract that cannot be read is named in `unreadable`."""
     found: list[OptionSnapshot] = []
     unreadable: list[str] = []
-    for symbol, entry in as_object(raw, "the map of snapshots").items():
+    for symbol, entry in entries.items():
         try:
             found.append(_snapshot(symbol, entry))
         except (UnreadableAnswer, UnknownOptionSymbol) as error:
