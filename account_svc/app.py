@@ -61,7 +61,7 @@ async def open_app(settings: Configuration, *, clock: Clock = SYSTEM_CLOCK) -> A
             balances=balances,
             positions=Positions(clock=clock),
         )
-        services = registrations(accounts, MarketDataServicer(MarketData(pool, clock=clock)))
+        services = registrations(accounts, MarketDataServicer(MarketData(pool, clock=clock), clock=clock))
         server = _server(settings, services, clock)
         await opened.enter_async_context(server)
         for name in (PROCESS, READ, *(one.service for one in services)):

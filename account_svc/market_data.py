@@ -2,9 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final, TypeVar
 
+from loguru import logger
+
 from account_svc.ports import Account, AccountReads, Accounts
+from broker.bars import Bar, BarsQuery
+from broker.option_chain import ChainQuery, OptionSnapshot
 from broker.reports import MarketClock, Quote, Trade
 from runtime.clock import Clock
 from runtime.context import remaining_seconds
@@ -12,6 +17,10 @@ from runtime.errors import InvalidArgument, ServiceError, Unavailable
 
 READ_SECONDS: Final = 2.0
 """For one answer (reliability.md, section 6)."""
+BARS_SECONDS: Final = 5.0
+"""For bars, of which a request can ask for thousands."""
+CHAIN_SECONDS: Final = 10.0
+"""For a chain, which the broker sends in pages of 1,000 contracts."""
 MAX_TRIES: Final = 3
 """How many accounts are asked, one after the other, for something that any of them can tell."""
 
@@ -31,6 +40,17 @@ class Prices:
     quotes: Mapping[str, Quote]
     trades: Mapping[str, Trade]
     """The last trades; empty when not asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """The contracts of one underlying."""
+
+    underlying_symbol: str
+    underlying_price: Decimal | None
+    """The ask, else the bid; `None` where there is neither or it could not be read."""
+    contracts: Sequence[OptionSnapshot]
+    """By expiry, strike and right."""
 
 
 class MarketData:
@@ -65,6 +85,37 @@ class MarketData:
 
         return await self._ask(account_id, read)
 
+    async def stock_bars(self, query: BarsQuery, *, account_id: str) -> Sequence[Bar]:
+        """The bars of one stock, oldest first."""
+
+        async def read(reads: AccountReads, deadline: float) -> Sequence[Bar]:
+            return await reads.stock_bars(query, timeout=self._left(deadline))
+
+        return await self._ask(account_id, read, BARS_SECONDS)
+
+    async def option_chain(self, query: ChainQuery, *, account_id: str) -> Chain:
+        """The contracts of one underlying; those that cannot be read are logged and left out."""
+
+        async def read(reads: AccountReads, deadline: float) -> Chain:
+            symbol = query.underlying_symbol
+            listed = await reads.option_chain(query, timeout=self._left(deadline))
+            for problem in listed.unreadable:
+                logger.warning(f"A contract of {symbol} is left out of its chain: {problem}")
+            price = await self._price_of(symbol, reads, self._left(deadline))
+            return Chain(underlying_symbol=symbol, underlying_price=price, contracts=listed.items)
+
+        return await self._ask(account_id, read, CHAIN_SECONDS)
+
+    async def _price_of(self, symbol: str, reads: AccountReads, seconds: float) -> Decimal | None:
+        """The underlying's price; a chain is worth having without it, and an index has none."""
+        try:
+            quotes = await reads.latest_stock_quotes([symbol], timeout=seconds)
+        except ServiceError as error:
+            logger.warning(f"The price of {symbol} could not be read: {error.message}")
+            return None
+        quote = quotes.found.get(symbol)
+        return None if quote is None else next((price for price in (quote.ask, quote.bid) if price > 0), None)
+
     async def market_clock(self, *, account_id: str) -> MarketClock:
         """The broker's clock and the session it is in."""
 
@@ -73,8 +124,13 @@ class MarketData:
 
         return await self._ask(account_id, read)
 
-    async def _ask(self, account_id: str, read: Callable[[AccountReads, float], Awaitable[T]]) -> T:
-        deadline = self._clock.monotonic() + remaining_seconds(READ_SECONDS, self._clock)
+    async def _ask(
+        self,
+        account_id: str,
+        read: Callable[[AccountReads, float], Awaitable[T]],
+        seconds: float = READ_SECONDS,
+    ) -> T:
+        deadline = self._clock.monotonic() + remaining_seconds(seconds, self._clock)
         if account_id:
             return await read(self._accounts.resolve(account_id).client, deadline)
         problem: ServiceError = NoAccount("no enabled account is configured; add one under accounts")

@@ -8,6 +8,8 @@ from typing import Protocol
 from alpaca.common.enums import Sort
 from alpaca.trading.enums import QueryOrderStatus
 
+from broker.bars import Bar, BarsQuery
+from broker.option_chain import ChainQuery, OptionSnapshot
 from broker.rate_budget import Priority
 from broker.reports import (
     AccountReading,
@@ -87,6 +89,18 @@ class AccountReads(Protocol):
         self, symbols: Sequence[str], *, timeout: float, priority: Priority = ...
     ) -> Latest[Trade]:
         """The last trade of each contract."""
+        ...
+
+    async def stock_bars(
+        self, query: BarsQuery, *, timeout: float, priority: Priority = ...
+    ) -> tuple[Bar, ...]:
+        """The bars of one stock, oldest first."""
+        ...
+
+    async def option_chain(
+        self, query: ChainQuery, *, timeout: float, priority: Priority = ...
+    ) -> Listing[OptionSnapshot]:
+        """Every listed contract of an underlying with its prices."""
         ...
 
     async def market_clock(self, *, timeout: float, priority: Priority = ...) -> MarketClock:

@@ -3,13 +3,13 @@
 # grpc's classes are generic in the stubs only, so annotations must stay unevaluated.
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from functools import partial
-from typing import ClassVar
 
 import grpc
 
-from account_svc import read_request, wire
+from account_svc import read_market_request, read_request, wire
 from account_svc.accounts import AccountBook
 from account_svc.authorise import OrderGuard
 from account_svc.balance_report import BalanceReports
@@ -50,14 +50,8 @@ from opitios.account.v1.market_data_service_pb2_grpc import (
     MarketDataServiceServicer,
     add_MarketDataServiceServicer_to_server,
 )
-from runtime.errors import Unimplemented
+from runtime.clock import Clock
 from runtime.server import Registration
-
-
-class NotOffered(Unimplemented):
-    """The method belongs to the contract but not yet to this server."""
-
-    reason: ClassVar[str] = "METHOD_NOT_OFFERED"
 
 
 class AccountServicer(AccountServiceServicer):
@@ -132,8 +126,9 @@ class AccountServicer(AccountServiceServicer):
 class MarketDataServicer(MarketDataServiceServicer):
     """Reads requests, asks the market data, writes answers."""
 
-    def __init__(self, market_data: MarketData) -> None:
+    def __init__(self, market_data: MarketData, *, clock: Clock) -> None:
         self._market_data = market_data
+        self._clock = clock
 
     async def GetStockQuotes(
         self,
@@ -169,19 +164,24 @@ class MarketDataServicer(MarketDataServiceServicer):
 
     async def GetOptionChain(
         self,
-        _request: GetOptionChainRequest,
+        request: GetOptionChainRequest,
         _context: grpc.aio.ServicerContext[GetOptionChainRequest, GetOptionChainResponse],
     ) -> GetOptionChainResponse:
-        """Not offered yet."""
-        raise NotOffered("GetOptionChain is not offered by this version; ask GetOptionQuotes for contracts")
+        """The contracts of one underlying with their prices."""
+        query = read_market_request.chain_to_read(request)
+        chain = await self._market_data.option_chain(query, account_id=request.account_id)
+        # In a thread, as thousands of contracts would keep every other call waiting.
+        return await asyncio.to_thread(wire.option_chain, chain)
 
     async def GetStockBars(
         self,
-        _request: GetStockBarsRequest,
+        request: GetStockBarsRequest,
         _context: grpc.aio.ServicerContext[GetStockBarsRequest, GetStockBarsResponse],
     ) -> GetStockBarsResponse:
-        """Not offered yet."""
-        raise NotOffered("GetStockBars is not offered by this version; ask GetStockQuotes for prices")
+        """Price bars of one stock, oldest first."""
+        query = read_market_request.bars_to_read(request, now=self._clock.now())
+        bars = await self._market_data.stock_bars(query, account_id=request.account_id)
+        return await asyncio.to_thread(wire.stock_bars, request.symbol, bars)
 
 
 def registrations(accounts: AccountServicer, market_data: MarketDataServicer) -> Sequence[Registration]:

@@ -10,10 +10,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from account_svc.accounts import Listed
 from account_svc.balance_report import BalanceReport
 from account_svc.hold import Hold
-from account_svc.market_data import Prices
+from account_svc.market_data import Chain, Prices
 from account_svc.positions import HeldPositions
 from account_svc.verdict import Authorisation, Verdict
 from broker.account_type import AccountType, VerdictSource
+from broker.bars import Bar
+from broker.option_chain import Greeks, OptionSnapshot
+from broker.option_symbol import OptionRight
 from broker.reports import AccountReading, BrokerPosition, MarketClock, PositionSide, Quote, Trade
 from opitios.account.v1 import (
     account_pb2,
@@ -140,6 +143,20 @@ def option_quotes(symbols: Sequence[str], prices: Prices) -> market_data_service
     )
 
 
+def stock_bars(symbol: str, bars: Sequence[Bar]) -> market_data_service_pb2.GetStockBarsResponse:
+    """The bars of one stock, oldest first."""
+    return market_data_service_pb2.GetStockBarsResponse(symbol=symbol, bars=[_bar(bar) for bar in bars])
+
+
+def option_chain(chain: Chain) -> market_data_service_pb2.GetOptionChainResponse:
+    """The contracts of one underlying with what is known of their prices."""
+    return market_data_service_pb2.GetOptionChainResponse(
+        underlying_symbol=chain.underlying_symbol,
+        underlying_price=_optional(chain.underlying_price),
+        contracts=[_contract(chain.underlying_symbol, one) for one in chain.contracts],
+    )
+
+
 def market_clock(clock: MarketClock) -> market_data_service_pb2.GetMarketClockResponse:
     """The broker's clock."""
     return market_data_service_pb2.GetMarketClockResponse(
@@ -204,6 +221,43 @@ def _quote(quote: Quote, trade: Trade | None) -> market_data_pb2.Quote:
         quoted_at=_stamp(quote.at),
         last_price=None if trade is None else _text(trade.price),
         last_at=None if trade is None else _stamp(trade.at),
+    )
+
+
+def _bar(bar: Bar) -> market_data_pb2.Bar:
+    return market_data_pb2.Bar(
+        started_at=_stamp(bar.started_at),
+        open=_text(bar.open),
+        high=_text(bar.high),
+        low=_text(bar.low),
+        close=_text(bar.close),
+        volume=_text(bar.volume),
+        trade_count=bar.trade_count,
+        vwap=_optional(bar.vwap),
+    )
+
+
+def _contract(underlying_symbol: str, snapshot: OptionSnapshot) -> market_data_pb2.OptionContractQuote:
+    contract, greeks = snapshot.contract, snapshot.greeks
+    return market_data_pb2.OptionContractQuote(
+        symbol=str(contract),
+        underlying_symbol=underlying_symbol,
+        strike_price=_text(contract.strike_price),
+        expiration_date=contract.expiration_date.isoformat(),
+        option_type="call" if contract.right is OptionRight.CALL else "put",
+        quote=None if snapshot.quote is None else _quote(snapshot.quote, snapshot.trade),
+        implied_volatility=_optional(snapshot.implied_volatility),
+        greeks=None if greeks is None else _greeks(greeks),
+    )
+
+
+def _greeks(greeks: Greeks) -> market_data_pb2.Greeks:
+    return market_data_pb2.Greeks(
+        delta=_optional(greeks.delta),
+        gamma=_optional(greeks.gamma),
+        theta=_optional(greeks.theta),
+        vega=_optional(greeks.vega),
+        rho=_optional(greeks.rho),
     )
 
 

@@ -18,10 +18,12 @@ from alpaca.trading.requests import GetCalendarRequest, GetOrdersRequest
 
 from broker import option_symbol, report_parsing
 from broker.alpaca_py import make_clients
+from broker.bars import Bar, BarsQuery, read_bars
 from broker.caller import Caller, plain
 from broker.credentials import AccountCredentials, BrokerUrls
 from broker.latest_prices import read_latest
 from broker.open_orders import read_open_orders
+from broker.option_chain import ChainQuery, OptionSnapshot, read_chain
 from broker.order_ids import check_client_order_id, check_order_id
 from broker.outcomes import CancelOutcome, Submission, classify_cancel, classify_submission
 from broker.rate_budget import Priority, RateBudget, RateLimits
@@ -78,6 +80,7 @@ class BrokerClient:
     ) -> None:
         urls = urls or BrokerUrls()
         self._clock = clock
+        self._paper = credentials.paper_trading
         self._alpaca = make_clients(
             api_key=credentials.api_key,
             secret_key=credentials.secret_key,
@@ -292,6 +295,27 @@ class BrokerClient:
             priority=priority,
             timeout=timeout,
             clock=self._clock,
+        )
+
+    async def stock_bars(
+        self, query: BarsQuery, *, timeout: float, priority: Priority = Priority.READ
+    ) -> tuple[Bar, ...]:
+        """The bars of one stock, oldest first; raises DataPlanTooSmall where the plan does not cover them."""
+        return await read_bars(
+            self._data,
+            self._alpaca.stocks.get_stock_bars,
+            query,
+            paper=self._paper,
+            priority=priority,
+            timeout=timeout,
+        )
+
+    async def option_chain(
+        self, query: ChainQuery, *, timeout: float, priority: Priority = Priority.READ
+    ) -> Listing[OptionSnapshot]:
+        """Every listed contract of an underlying with its prices; look at `complete` first."""
+        return await read_chain(
+            self._data, self._alpaca.options.get_option_chain, query, priority=priority, timeout=timeout
         )
 
     async def market_clock(self, *, timeout: float, priority: Priority = Priority.READ) -> MarketClock:

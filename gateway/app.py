@@ -11,14 +11,20 @@ from google.protobuf.descriptor import ServiceDescriptor
 from config.schema import Configuration
 from gateway.auth.callers import legacy_networks
 from gateway.auth.token import TokenVerifier
+from gateway.background import Background
 from gateway.cors import Cors
 from gateway.edge import Edge
 from gateway.gatekeeper import CALLER_KEY, Gatekeeper, TrustedNetworks
 from gateway.http_server import HttpServer
+from gateway.legacy import running_parts
+from gateway.legacy.account_health import AccountHealthRoutes
 from gateway.legacy.accounts import AccountRoutes
+from gateway.legacy.admin import AdminRoutes
 from gateway.legacy.bulk import BulkPlacing
 from gateway.legacy.clients import Services
+from gateway.legacy.dashboard import DashboardRoutes
 from gateway.legacy.health import HealthRoutes
+from gateway.legacy.option_data import OptionDataRoutes
 from gateway.legacy.order_list import OrderListRoutes
 from gateway.legacy.orders import OrderRoutes
 from gateway.legacy.placing import OrderPlacing
@@ -27,7 +33,11 @@ from gateway.legacy.rate_limit import SlidingWindow
 from gateway.legacy.root import root_app
 from gateway.legacy.sell import SellRoutes
 from gateway.legacy.sell_view import SellDefaults
-from gateway.legacy.servicer import LegacyApi
+from gateway.legacy.servicer import LegacyApi, LegacyRoutes
+from gateway.legacy.stock_data import StockDataRoutes
+from gateway.legacy.tokens import TokenRoutes
+from gateway.pages import InternalNetworks, Page, Pages
+from gateway.route_list import route_list_page
 from gateway.transcoding.app import Service, Transcoder
 from gateway.transcoding.asgi import AsgiApp
 from gateway.transcoding.channel_backend import ChannelBackend
@@ -110,17 +120,20 @@ async def open_app(configuration: Configuration, clock: Clock = SYSTEM_CLOCK) ->
     """The gateway, listening; raises StartupError naming the key that is wrong."""
     async with AsyncExitStack() as stack:
         channels = await Channels.open(configuration, stack)
+        background = await stack.enter_async_context(Background())
         server = HttpServer(
-            build_asgi(configuration, channels, clock),
+            build_asgi(configuration, channels, background, clock),
             listen=configuration.services.gateway.listen,
             listen_key="services.gateway.listen",
         )
         yield await stack.enter_async_context(server)
 
 
-def build_asgi(configuration: Configuration, channels: Channels, clock: Clock = SYSTEM_CLOCK) -> AsgiApp:
+def build_asgi(
+    configuration: Configuration, channels: Channels, background: Background, clock: Clock = SYSTEM_CLOCK
+) -> AsgiApp:
     """The whole application without a server before it."""
-    legacy = LocalBackend(_legacy_api(configuration, channels, clock))
+    legacy = LocalBackend(LegacyApi(_legacy_routes(configuration, channels, background, clock)))
     order_seconds = configuration.trading.order_timeout_seconds
     paths = _paths(legacy_api_pb2.DESCRIPTOR.services_by_name["LegacyApi"])
     transcoder = Transcoder(
@@ -139,7 +152,7 @@ def build_asgi(configuration: Configuration, channels: Channels, clock: Clock = 
         ),
         authorize=_gatekeeper(configuration, clock),
         error_response=Unserved(paths),
-        mounts={"/": root_app},
+        mounts={"/": root_app, running_parts.PATH: running_parts.running_parts_app(clock)},
         check_health=ChannelHealth(
             {
                 ACCOUNT_SERVICE: channels.account,
@@ -149,7 +162,22 @@ def build_asgi(configuration: Configuration, channels: Channels, clock: Clock = 
             }
         ),
     )
-    return Edge(transcoder, cors=Cors(origins=frozenset(configuration.app.allowed_origins)), clock=clock)
+    pages = Pages(transcoder, pages=_pages(transcoder), networks=_internal_networks(configuration))
+    return Edge(pages, cors=Cors(origins=frozenset(configuration.app.allowed_origins)), clock=clock)
+
+
+def _pages(transcoder: Transcoder) -> dict[str, Page]:
+    """What people read, by path; /openapi.json and static files are added here."""
+    routes = route_list_page(transcoder.routes)
+    return {"/docs": routes, "/redoc": routes}
+
+
+def _internal_networks(configuration: Configuration) -> InternalNetworks:
+    auth = configuration.auth
+    return InternalNetworks(
+        internal=legacy_networks(auth.internal_networks, configuration.allowed_external_ips),
+        proxies=auth.trusted_proxies,
+    )
 
 
 def _paths(service: ServiceDescriptor) -> list[str]:
@@ -162,13 +190,18 @@ def _v1(name: str, channel: grpc.aio.Channel) -> Service:
     return Service(name=name, backend=GuardedBackend(ChannelBackend(channel)), profile=v1_profile())
 
 
+def _tokens(configuration: Configuration) -> TokenVerifier:
+    jwt = configuration.jwt
+    return TokenVerifier(
+        secret=jwt.secret_key.get_secret_value() if jwt.secret_key is not None else None,
+        algorithm=jwt.algorithm.value,
+    )
+
+
 def _gatekeeper(configuration: Configuration, clock: Clock) -> Gatekeeper:
-    auth, jwt = configuration.auth, configuration.jwt
+    auth = configuration.auth
     return Gatekeeper(
-        tokens=TokenVerifier(
-            secret=jwt.secret_key.get_secret_value() if jwt.secret_key is not None else None,
-            algorithm=jwt.algorithm.value,
-        ),
+        tokens=_tokens(configuration),
         networks=TrustedNetworks(
             internal=auth.networks,
             legacy_internal=legacy_networks(auth.internal_networks, configuration.allowed_external_ips),
@@ -182,27 +215,42 @@ def _gatekeeper(configuration: Configuration, clock: Clock) -> Gatekeeper:
     )
 
 
-def _legacy_api(configuration: Configuration, channels: Channels, clock: Clock) -> LegacyApi:
+def _legacy_routes(
+    configuration: Configuration, channels: Channels, background: Background, clock: Clock
+) -> LegacyRoutes:
     services = Services.over(account=channels.account, order=channels.order, sell=channels.sell)
     any_account = configuration.auth.legacy_any_account
-    placing = OrderPlacing(services, order_seconds=configuration.trading.order_timeout_seconds)
-    return LegacyApi(
+    max_option_symbols = configuration.trading.max_option_symbols_per_request
+    return LegacyRoutes(
         accounts=AccountRoutes(services, any_account=any_account),
-        orders=OrderRoutes(
-            services,
-            placing=placing,
-            bulk=BulkPlacing(services, placing),
-            any_account=any_account,
-            clock=clock,
-        ),
+        orders=_order_routes(configuration, services, clock),
         order_list=OrderListRoutes(services, any_account=any_account),
         sell=SellRoutes(services, defaults=_sell_defaults(configuration), clock=clock),
         health=HealthRoutes(
             services,
             configured_accounts=sum(account.enabled for account in configuration.accounts.values()),
-            max_option_symbols=configuration.trading.max_option_symbols_per_request,
+            max_option_symbols=max_option_symbols,
             clock=clock,
         ),
+        account_health=AccountHealthRoutes(
+            services, any_account=any_account, background=background, clock=clock
+        ),
+        stock_data=StockDataRoutes(services, any_account=any_account, clock=clock),
+        option_data=OptionDataRoutes(services, any_account=any_account, max_symbols=max_option_symbols),
+        tokens=TokenRoutes(_tokens(configuration), clock),
+        admin=AdminRoutes(services),
+        dashboard=DashboardRoutes(services, any_account=any_account, clock=clock),
+    )
+
+
+def _order_routes(configuration: Configuration, services: Services, clock: Clock) -> OrderRoutes:
+    placing = OrderPlacing(services, order_seconds=configuration.trading.order_timeout_seconds)
+    return OrderRoutes(
+        services,
+        placing=placing,
+        bulk=BulkPlacing(services, placing),
+        any_account=configuration.auth.legacy_any_account,
+        clock=clock,
     )
 
 

@@ -18,7 +18,7 @@ from gateway.transcoding.json_value import JsonValue
 from gateway.transcoding.profile import Match
 from gateway.visit import Visit, current_visit
 from runtime.context import request_id
-from runtime.network import Network, is_inside
+from runtime.network import Address, Network, is_inside
 
 CALLER_KEY: Final = "x-opitios-caller"
 IDEMPOTENCY_KEY: Final = "idempotency-key"
@@ -49,15 +49,19 @@ class Gatekeeper:
         request_id.set(request.request_id)
         visit = current_visit()
         visit.idempotency_key = request.header(IDEMPOTENCY_KEY) or ""
+        visit.authorization = _authorization(request)
+        address = self._address(request)
+        visit.client_ip = "" if address is None else str(address)
+        visit.is_trusted = address is not None and is_inside(address, self._networks.internal)
         if is_v1(request.raw_path):
-            visit.caller = self._enter_v1(request)
+            visit.caller = self._enter_v1(request, visit)
         else:
             visit.caller = self._enter_legacy(request, visit)
             _refuse_head(request, match)
         return {CALLER_KEY: visit.caller.as_metadata}
 
-    def _enter_v1(self, request: Request) -> Caller:
-        internal = self._is_inside(request, self._networks.internal)
+    def _enter_v1(self, request: Request, visit: Visit) -> Caller:
+        internal = visit.is_trusted
         if internal and not request.header_values("authorization"):
             return _without_token(request)
         token = bearer_token(_authorization(request), any_case=True)
@@ -94,9 +98,12 @@ class Gatekeeper:
             raise HttpProblem(429, {**admission.problem})
 
     def _is_inside(self, request: Request, networks: tuple[Network, ...]) -> bool:
-        peer = None if request.client is None else request.client[0]
-        address = client_address(peer, request.header_values("x-forwarded-for"), self._networks.proxies)
+        address = self._address(request)
         return address is not None and is_inside(address, networks)
+
+    def _address(self, request: Request) -> Address | None:
+        peer = None if request.client is None else request.client[0]
+        return client_address(peer, request.header_values("x-forwarded-for"), self._networks.proxies)
 
 
 def _without_token(request: Request) -> Caller:

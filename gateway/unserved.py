@@ -12,8 +12,6 @@ from gateway.transcoding.json_value import dumps
 from gateway.transcoding.status import JSON_TYPE
 
 _NOT_FOUND: Final = 404
-_NOT_REDIRECTED: Final = frozenset({"/api/v1/health/"})
-"""A route of its own in the contract; sending its callers to the other one would give them another answer."""
 
 
 class Unserved:
@@ -23,7 +21,7 @@ class Unserved:
     """
 
     def __init__(self, served: Iterable[str]) -> None:
-        self._redirected = frozenset(f"{path}/" for path in served if path != "/") - _NOT_REDIRECTED
+        self._redirected = frozenset(f"{path}/" for path in served if path != "/")
 
     def __call__(self, failure: Failure, request: Request, route: Route | None) -> HttpResponse:
         """A google.rpc.Status under /v1, `{"detail": ...}` or a redirection elsewhere."""

@@ -16,6 +16,12 @@ class Visit:
     """Monotonic seconds."""
     caller: Caller | None = None
     """`None` until someone has let it in."""
+    client_ip: str = ""
+    """The address that vouches for it; empty where nothing trustworthy names one."""
+    is_trusted: bool = False
+    """Whether /v1 would serve its address without a token."""
+    authorization: str | None = None
+    """The Authorization header, if there is exactly one."""
     idempotency_key: str = ""
     """The Idempotency-Key header; empty for none."""
     is_unsettled: bool = False

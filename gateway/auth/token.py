@@ -45,11 +45,21 @@ class TokenVerifier:
     """`None` or empty: no token is valid."""
     algorithm: str
 
+    def sign(self, payload: Mapping[str, object]) -> str | None:
+        """A token that `verify` accepts; `None` without a secret. The payload must have `exp`."""
+        if not self.secret:
+            return None
+        return jwt.encode({**payload}, self.secret, algorithm=self.algorithm)
+
     def __repr__(self) -> str:
         return f"TokenVerifier(algorithm={self.algorithm!r})"
 
     def verify(self, token: str) -> Claims:
-        """The claims of a token; TokenRefused for one that is forged, malformed, early, late or endless.
+        """The claims of a token; TokenRefused for one that is forged, malformed, early, late or endless."""
+        return _claims_of(self.read(token))
+
+    def read(self, token: str) -> Mapping[str, object]:
+        """A token's payload as it is, types unchecked; TokenRefused as for `verify`.
 
         A token without `exp` would be good for ever, so it is refused; `aud` is refused
         because nobody here is an audience; a `sub` that is no text is refused.
@@ -57,7 +67,7 @@ class TokenVerifier:
         if not self.secret:
             raise TokenRefused(INVALID)
         try:
-            payload = jwt.decode(
+            payload: Mapping[str, object] = jwt.decode(
                 token, self.secret, algorithms=[self.algorithm], options={"require": ["exp"]}
             )
         except jwt.ExpiredSignatureError:
@@ -65,7 +75,7 @@ class TokenVerifier:
         except (jwt.PyJWTError, ValueError, RecursionError):
             # PyJWT lets some malformed headers through to the JSON and text codecs, whose errors these are.
             raise TokenRefused(INVALID) from None
-        return _claims_of(payload)
+        return payload
 
 
 def bearer_token(header: str | None, *, any_case: bool = False) -> str | None:

@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 
 MAX_CONTRACTS: Final = 2**63 - 1
 DEFAULT_LIMIT: Final = 100
+DEFAULT_DAYS: Final = 30
 
 
 def _false_for_null(value: object) -> object:
@@ -98,7 +99,48 @@ class SellControlBody(LegacyBody):
     action: Text
 
 
-class OrdersQuery(LegacyBody):
-    """The parameter of GET /api/v1/orders that has a type."""
+class StockQuotesBody(LegacyBody):
+    """POST /api/v1/stocks/quotes."""
+
+    symbols: list[Text]
+
+
+class Right(StrEnum):
+    """What an option lets its holder do."""
+
+    CALL = "call"
+    PUT = "put"
+
+
+class OptionChainBody(LegacyBody):
+    """POST /api/v1/options/chain."""
+
+    underlying_symbol: Text
+    expiration_date: Text | None = None
+    option_type: Right | None = None
+
+
+class OptionQuoteBody(LegacyBody):
+    """POST /api/v1/options/quote."""
+
+    option_symbol: Text
+
+
+class OptionQuotesBody(LegacyBody):
+    """POST /api/v1/options/quotes/batch."""
+
+    option_symbols: list[Text]
+
+
+class LimitQuery(LegacyBody):
+    """The typed parameter of the routes that list."""
 
     limit: int = DEFAULT_LIMIT
+
+
+class DashboardQuery(LegacyBody):
+    """The typed parameters of GET /api/v1/dashboard/{account_name}."""
+
+    all_holdings: bool = True
+    days: int = DEFAULT_DAYS
+    include_recent_orders: bool = False

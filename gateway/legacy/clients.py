@@ -9,6 +9,7 @@ from loguru import logger
 
 from gateway.legacy.errors import is_own_word
 from opitios.account.v1.account_service_pb2_grpc import AccountServiceStub
+from opitios.account.v1.market_data_service_pb2_grpc import MarketDataServiceStub
 from opitios.order.v1.order_service_pb2_grpc import OrderServiceStub
 from opitios.sell.v1.sell_service_pb2_grpc import SellServiceStub
 from runtime.errors import ServiceError
@@ -17,6 +18,7 @@ from runtime.status import from_rpc_error
 if TYPE_CHECKING:
     # The generated modules have these for type checkers only.
     from opitios.account.v1.account_service_pb2_grpc import AccountServiceAsyncStub
+    from opitios.account.v1.market_data_service_pb2_grpc import MarketDataServiceAsyncStub
     from opitios.order.v1.order_service_pb2_grpc import OrderServiceAsyncStub
     from opitios.sell.v1.sell_service_pb2_grpc import SellServiceAsyncStub
 
@@ -26,6 +28,9 @@ READ_SECONDS: Final = 5.0
 CANCEL_SECONDS: Final = 5.0
 CONTROL_SECONDS: Final = 5.0
 HEALTH_SECONDS: Final = 1.0
+BARS_SECONDS: Final = 8.0
+CHAIN_SECONDS: Final = 15.0
+"""A chain of ten thousand contracts is ten pages at the exchange."""
 
 _NEVER_CONNECTED: Final = (
     "connections to all backends failing",
@@ -37,9 +42,10 @@ _NEVER_CONNECTED: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """Stubs of the three services."""
+    """Stubs of the services."""
 
     accounts: "AccountServiceAsyncStub"
+    market_data: "MarketDataServiceAsyncStub"
     orders: "OrderServiceAsyncStub"
     sell: "SellServiceAsyncStub"
 
@@ -48,6 +54,7 @@ class Services:
         """The stubs over these channels, which stay their owner's to close."""
         return cls(
             accounts=AccountServiceStub(account),
+            market_data=MarketDataServiceStub(account),
             orders=OrderServiceStub(order),
             sell=SellServiceStub(sell),
         )

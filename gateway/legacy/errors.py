@@ -113,12 +113,17 @@ def exchange_json(code: int, message: str) -> str:
     return json.dumps({"code": code, "message": message}, separators=(",", ":"), ensure_ascii=False)
 
 
+def status_of(error: ServiceError) -> int:
+    """The HTTP status of an error."""
+    return 403 if error.reason in _FORBIDDEN else _STATUS.get(error.code, 500)
+
+
 def _problem(error: ServiceError) -> HttpProblem:
-    status = 403 if error.reason in _FORBIDDEN else _STATUS.get(error.code, 500)
-    return legacy_problem(status, error_text(error), _retry_after(error))
+    return legacy_problem(status_of(error), error_text(error), retry_after(error))
 
 
-def _retry_after(error: ServiceError) -> dict[str, str] | None:
+def retry_after(error: ServiceError) -> dict[str, str] | None:
+    """The header that says when to come again, where that is known and the limit is the reason."""
     if error.retry_after is None or not isinstance(error, ResourceExhausted):
         return None
     return {"retry-after": str(max(1, round(error.retry_after.total_seconds())))}

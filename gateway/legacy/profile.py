@@ -5,9 +5,20 @@ from typing import Final
 
 from google.protobuf.message import Message
 
-from gateway.legacy.bodies import OptionOrderBody, OrdersQuery, SellControlBody, StockOrderBody
+from gateway.legacy.bodies import (
+    DashboardQuery,
+    LimitQuery,
+    OptionChainBody,
+    OptionOrderBody,
+    OptionQuoteBody,
+    OptionQuotesBody,
+    SellControlBody,
+    StockOrderBody,
+    StockQuotesBody,
+)
 from gateway.legacy.numbers import exact_text
 from gateway.legacy.problem import METHOD_NOT_ALLOWED, NOT_FOUND, legacy_problem
+from gateway.legacy.shapes import shaped
 from gateway.legacy.validation import parse_body, parse_query
 from gateway.transcoding.failure import Failure
 from gateway.transcoding.http_message import HttpResponse, Request
@@ -19,7 +30,15 @@ from gateway.visit import current_visit
 
 ACCEPTED: Final = 202
 _MAX_INT32: Final = 2**31 - 1
-_TEXT_PARAMETERS: Final = ("account_id", "routing_key", "status")
+_TEXT_PARAMETERS: Final = (
+    "account_id",
+    "routing_key",
+    "status",
+    "timeframe",
+    "start_date",
+    "end_date",
+    "expiration_date",
+)
 _PLAIN_DETAILS: Final = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED}
 _IMPLIED_METHODS: Final = frozenset({"HEAD", "OPTIONS"})
 
@@ -88,6 +107,32 @@ def _sell_control(body: bytes, content_type: str | None) -> JsonObject:
     return {"action": control.action}
 
 
+def _stock_quotes(body: bytes, content_type: str | None) -> JsonObject:
+    wanted, _ = parse_body(StockQuotesBody, body, content_type)
+    return {"symbols": [*wanted.symbols]}
+
+
+def _option_chain(body: bytes, content_type: str | None) -> JsonObject:
+    wanted, _ = parse_body(OptionChainBody, body, content_type)
+    return _present(
+        {
+            "underlying_symbol": wanted.underlying_symbol,
+            "expiration_date": wanted.expiration_date,
+            "option_type": None if wanted.option_type is None else wanted.option_type.value,
+        }
+    )
+
+
+def _option_quote(body: bytes, content_type: str | None) -> JsonObject:
+    wanted, _ = parse_body(OptionQuoteBody, body, content_type)
+    return {"option_symbol": wanted.option_symbol}
+
+
+def _option_quotes(body: bytes, content_type: str | None) -> JsonObject:
+    wanted, _ = parse_body(OptionQuotesBody, body, content_type)
+    return {"option_symbols": [*wanted.option_symbols]}
+
+
 def _take_key(given: str | None) -> None:
     """Keeps the order's key where the header's would be: the route's message has no field for it."""
     visit = current_visit()
@@ -104,6 +149,10 @@ _BODIES: Final[Mapping[str, Callable[[bytes, str | None], JsonObject]]] = {
     "PlaceStockOrder": _stock_order,
     "PlaceOptionOrder": _option_order,
     "ControlSell": _sell_control,
+    "GetStockQuotes": _stock_quotes,
+    "QueryOptionChain": _option_chain,
+    "GetOptionQuote": _option_quote,
+    "GetOptionQuotes": _option_quotes,
 }
 
 
@@ -113,17 +162,22 @@ def _read_query(_request: Request, match: Match, pairs: list[tuple[str, str]]) -
     known = match.route.rpc.input.fields_by_name
     bound: JsonObject = {name: given[name] for name in _TEXT_PARAMETERS if name in known and name in given}
     if "limit" in known and "limit" in given:
-        limit = parse_query(OrdersQuery, given).limit
-        bound["limit"] = max(-_MAX_INT32, min(limit, _MAX_INT32))
+        bound["limit"] = _int32(parse_query(LimitQuery, given).limit)
+    if "days" in known:
+        typed = parse_query(DashboardQuery, given)
+        bound["days"] = _int32(typed.days)
+        bound["all_holdings"] = typed.all_holdings
+        bound["include_recent_orders"] = typed.include_recent_orders
     return bound
 
 
+def _int32(value: int) -> int:
+    return max(-_MAX_INT32, min(value, _MAX_INT32))
+
+
 def _answer_as(route: Route, _message: Message, value: JsonValue) -> tuple[int, JsonValue]:
-    """Orders stand at the top of the body, single or bulk; one whose outcome is not known yet is a 202."""
-    status = ACCEPTED if current_visit().is_unsettled else 200
-    if route.rpc.output.oneofs_by_name.get("outcome") is not None and isinstance(value, dict):
-        return status, next(iter(value.values()))
-    return status, value
+    """The route's own shape; an order whose outcome is not known yet is a 202."""
+    return ACCEPTED if current_visit().is_unsettled else 200, shaped(route.rpc.name, value)
 
 
 def _present(fields: JsonObject) -> JsonObject:

@@ -40,8 +40,26 @@ def check_bulk(caller: Caller, *, any_account: bool) -> None:
         raise legacy_problem(403, "Bulk order requires admin privileges")
 
 
-def check_sell_control(caller: Caller) -> None:
-    """Raises a 403 from outside without the admin role: the documents always asked for it."""
+def may_see(caller: Caller, account_id: str, *, any_account: bool) -> bool:
+    """Whether a public route may show this caller what it knows of an account."""
+    if acts_on_everything(caller):
+        return True
+    if caller.claims is None:
+        return False
+    return any_account or caller.claims.account_id == account_id
+
+
+def check_dashboard(caller: Caller, account_id: str) -> None:
+    """Raises a 403 from outside for the dashboard of another account than the token's."""
+    claims = caller.claims
+    if caller.internal or (claims is not None and (claims.is_admin or ADMIN in claims.permissions)):
+        return
+    if claims is None or (claims.account_id or "") != account_id:
+        raise legacy_problem(403, "You can only access your own account dashboard")
+
+
+def check_admin(caller: Caller) -> None:
+    """Raises a 403 from outside without the admin role."""
     if caller.internal or (caller.claims is not None and caller.claims.is_admin):
         return
     role = caller.claims.role if caller.claims is not None else "user"

@@ -6,7 +6,7 @@ from typing import Final
 from gateway.legacy.clients import CONTROL_SECONDS, READ_SECONDS, Services, answer_of
 from gateway.legacy.errors import error_text, read_problem
 from gateway.legacy.problem import legacy_problem
-from gateway.legacy.rights import check_sell_control
+from gateway.legacy.rights import check_admin
 from gateway.legacy.sell_view import SellDefaults, status_view, unreachable_view
 from gateway.legacy.time_formats import server_wall_clock
 from gateway.visit import current_visit
@@ -45,7 +45,7 @@ class SellRoutes:
 
     async def control(self, request: legacy.ControlSellRequest) -> legacy.ControlSellResponse:
         """What became of the action; raises HttpProblem."""
-        check_sell_control(current_visit().known_caller())
+        check_admin(current_visit().known_caller())
         action = request.control.action.lower()
         act = self._actions.get(action)
         if act is None:

@@ -25,8 +25,10 @@ from account_svc.order_costs import OrderCosts
 from account_svc.order_terms import HoldId, OrderTerms, OrderType, Side
 from account_svc.policy import GuardPolicy
 from account_svc.settle import SettleRules
+from broker.bars import Bar, BarsQuery
 from broker.credentials import AccountCredentials
 from broker.faults import BrokerUnreachable
+from broker.option_chain import ChainQuery, OptionSnapshot
 from broker.rate_budget import Priority
 from broker.report_parsing import account_reading, broker_order
 from broker.reports import (
@@ -194,6 +196,16 @@ class ScriptedReads:
     async def latest_option_trades(
         self, symbols: object, *, timeout: float, priority: Priority = Priority.READ
     ) -> Latest[Trade]:
+        raise NotImplementedError
+
+    async def stock_bars(
+        self, query: BarsQuery, *, timeout: float, priority: Priority = Priority.READ
+    ) -> tuple[Bar, ...]:
+        raise NotImplementedError
+
+    async def option_chain(
+        self, query: ChainQuery, *, timeout: float, priority: Priority = Priority.READ
+    ) -> Listing[OptionSnapshot]:
         raise NotImplementedError
 
     async def market_clock(self, *, timeout: float, priority: Priority = Priority.READ) -> MarketClock:

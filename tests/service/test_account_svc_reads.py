@@ -31,9 +31,7 @@ from opitios.account.v1.account_service_pb2 import (
 )
 from opitios.account.v1.market_data_service_pb2 import (
     GetMarketClockRequest,
-    GetOptionChainRequest,
     GetOptionQuotesRequest,
-    GetStockBarsRequest,
     GetStockQuotesRequest,
 )
 from rich_errors import error_info, violated_fields
@@ -286,16 +284,6 @@ async def test_the_markets_clock_is_the_brokers(service: Service) -> None:
 
     assert clock.is_open
     assert moment(clock.now) < moment(clock.next_close) < moment(clock.next_open)
-
-
-async def test_methods_that_are_not_offered_yet_say_so(service: Service) -> None:
-    for call in (
-        service.market_data.GetOptionChain(GetOptionChainRequest(underlying_symbol="AAPL")),
-        service.market_data.GetStockBars(GetStockBarsRequest(symbol="AAPL")),
-    ):
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await call
-        assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
 async def test_health_says_read_and_trade(service: Service) -> None:

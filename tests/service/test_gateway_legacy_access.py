@@ -305,4 +305,27 @@ async def test_a_slash_too_many_is_redirected(gateway: Gateway, path: str) -> No
 
 
 async def test_the_longer_health_path_is_not_sent_to_the_shorter(gateway: Gateway) -> None:
-    assert (await gateway.call("GET", "/api/v1/health/")).status == 404
+    answer = await gateway.call("GET", "/api/v1/health/", outside=True)
+
+    assert (answer.status, answer.json) == (
+        200,
+        {
+            "service": "Opitios Alpaca Trading Service",
+            "status": "running",
+            "timestamp": answer.json["timestamp"],
+            "version": "1.0.0",
+            "components": {
+                "websocket": "operational",
+                "trading_api": "operational",
+                "market_data": "operational",
+            },
+            "endpoints": {
+                "comprehensive_check": "/api/v1/health/comprehensive",
+                "account_check": "/api/v1/health/account/{account_id}",
+                "trading_permissions": "/api/v1/health/trading-permissions",
+            },
+        },
+    )
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}", answer.json["timestamp"])
+    assert "X-Process-Time" in answer.headers
+    assert (await gateway.call("POST", "/api/v1/health/", outside=True)).status == 405

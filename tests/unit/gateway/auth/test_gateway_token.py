@@ -154,3 +154,23 @@ def test_the_token_is_what_follows_the_scheme(
 
 def test_the_verifier_does_not_show_its_secret() -> None:
     assert SECRET not in repr(VERIFIER)
+
+
+def test_what_is_signed_here_is_valid_here_and_nowhere_else() -> None:
+    token = VERIFIER.sign({"user_id": "u", "exp": LATER})
+
+    assert token is not None
+    assert VERIFIER.verify(token) == Claims(user_id="u")
+    with pytest.raises(TokenRefused):
+        TokenVerifier(secret=SECRET[::-1], algorithm="HS512").verify(token)
+
+
+def test_a_payload_is_read_as_it_is() -> None:
+    payload = {"user_id": 7, "permissions": "admin", "exp": LATER}
+
+    assert VERIFIER.read(signed(payload)) == payload
+
+
+@pytest.mark.parametrize("secret", [None, ""])
+def test_without_a_secret_nothing_is_signed(secret: str | None) -> None:
+    assert TokenVerifier(secret=secret, algorithm="HS512").sign({"exp": LATER}) is None

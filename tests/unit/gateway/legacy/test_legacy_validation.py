@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.legacy.bodies import OptionOrderBody, OrdersQuery, SellControlBody, StockOrderBody
+from gateway.legacy.bodies import LimitQuery, OptionOrderBody, SellControlBody, StockOrderBody
 from gateway.legacy.exact_json import ExactFloat
 from gateway.legacy.validation import parse_body, parse_query
 from gateway.transcoding.failure import HttpProblem
@@ -290,7 +290,7 @@ def test_the_digits_of_a_number_are_kept_as_written() -> None:
 )
 def test_a_limit_that_is_no_number_is_reported_at_the_query(limit: str, kind: str) -> None:
     with pytest.raises(HttpProblem) as caught:
-        parse_query(OrdersQuery, {"limit": limit})
+        parse_query(LimitQuery, {"limit": limit})
 
     assert caught.value.status == 422
     assert caught.value.body == {
