@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import grpc
 from loguru import logger
-from order_svc.app import open_app
-from order_svc.checkpoints import OnCheckpoint, pass_by
-from order_svc.resolve import ResolutionPolicy
 
 from config.schema import Configuration
 from opitios.order.v1 import order_pb2
 from opitios.order.v1.order_service_pb2 import PlaceOrderRequest
 from opitios.order.v1.order_service_pb2_grpc import OrderServiceStub
+from order_svc.app import open_app
+from order_svc.checkpoints import OnCheckpoint, pass_by
+from order_svc.resolve import ResolutionPolicy
 from sandbox_process import SandboxProcess
 from scenarios import configured_account, exchange_account, scenario
 

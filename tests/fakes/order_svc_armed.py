@@ -10,11 +10,10 @@ import signal
 import sys
 from functools import partial
 
+from config.load import load_configuration
 from order_svc.app import SERVICE, open_app
 from order_svc.checkpoints import Checkpoint
 from order_svc.resolve import ResolutionPolicy
-
-from config.load import load_configuration
 from runtime.cli import main
 
 QUICK = ResolutionPolicy(quarantine_seconds=0.5, first_pause_seconds=0.05, longest_pause_seconds=0.2)

@@ -6,13 +6,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from broker.reports import AssetClass, BrokerOrder, OrderSide, OrderStatus, OrderType, TimeInForce
 from order_svc.content import OrderContent
 from order_svc.identifiers import AccountId, AttemptId, ClientOrderId, OrderKey
 from order_svc.lifecycle import OrderState
 from order_svc.records import AttemptRecord, OrderRecord
 from order_svc.timing_line import AttemptKind
-
-from broker.reports import AssetClass, BrokerOrder, OrderSide, OrderStatus, OrderType, TimeInForce
 
 NOON = datetime(2026, 11, 24, 17, 0, tzinfo=UTC)
 KEY = OrderKey(AccountId("paper"), ClientOrderId("k"))
