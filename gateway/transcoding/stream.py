@@ -46,7 +46,7 @@ class StreamWriter:
         self._heartbeat_s = heartbeat_s
         # The heartbeat and the messages come from two tasks.
         self._lock = asyncio.Lock()
-        self._wrote = asyncio.Event()
+        self._wrote_at = asyncio.get_running_loop().time()
 
     async def write_all(self, answer: StreamAnswer) -> None:
         """Write every response; a Failure leaves here only while nothing has been sent."""
@@ -94,9 +94,11 @@ class StreamWriter:
         async with self._lock:
             if data:
                 await self._exchange.write(data)
-        self._wrote.set()
+        self._wrote_at = asyncio.get_running_loop().time()
 
     async def _ensure_started(self, content_type: str) -> None:
+        if self._exchange.started:  # or is being started, by who holds the lock that every write waits for
+            return
         async with self._lock:
             if not self._exchange.started:
                 headers = (("content-type", content_type), *_UNBUFFERED, *self._headers())
@@ -117,13 +119,14 @@ class StreamWriter:
                 await beating
 
     async def _beat(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
-            self._wrote.clear()
-            try:
-                async with asyncio.timeout(self._heartbeat_s):
-                    await self._wrote.wait()
-            except TimeoutError:
-                await self._ensure_started(self._format.content_type)
-                async with self._lock:
-                    if self._format.heartbeat:
-                        await self._exchange.write(self._format.heartbeat)
+            left = self._wrote_at + self._heartbeat_s - loop.time()
+            if left > 0:
+                await asyncio.sleep(left)
+                continue
+            await self._ensure_started(self._format.content_type)
+            async with self._lock:
+                if self._format.heartbeat:
+                    await self._exchange.write(self._format.heartbeat)
+            self._wrote_at = loop.time()

@@ -54,17 +54,20 @@ def parse_timestamp(text: str) -> tuple[int, int]:
 
 def format_timestamp(seconds: int, nanos: int) -> str:
     """RFC 3339 in UTC with 0, 3, 6 or 9 digits."""
-    if not (_MIN_SECONDS <= seconds <= _MAX_SECONDS and 0 <= nanos < _NANOS):
-        raise TextFormError(f"a Timestamp of {seconds} s and {nanos} ns has no text form")
-    days, rest = divmod(seconds, 86_400)
-    minutes, second = divmod(rest, 60)
+    if not 0 <= nanos < _NANOS:
+        raise TextFormError(f"a Timestamp of {nanos} ns has no text form")
+    minutes, second = divmod(seconds, 60)
+    return f"{_minute_text(minutes)}:{second:02d}{_fraction_text(nanos)}Z"
+
+
+@lru_cache(maxsize=1024)
+def _minute_text(since_epoch: int) -> str:
+    # Times in one answer lie close together, and a calendar costs more than all the rest.
+    if not _MIN_SECONDS <= since_epoch * 60 <= _MAX_SECONDS:
+        raise TextFormError("a Timestamp beyond the years 0001 to 9999 has no text form")
+    days, minutes = divmod(since_epoch, 24 * 60)
     hour, minute = divmod(minutes, 60)
-    return f"{_date_text(days)}T{hour:02d}:{minute:02d}:{second:02d}{_fraction_text(nanos)}Z"
-
-
-@lru_cache(maxsize=64)
-def _date_text(days_since_epoch: int) -> str:
-    return date.fromordinal(_EPOCH.toordinal() + days_since_epoch).isoformat()
+    return f"{date.fromordinal(_EPOCH.toordinal() + days).isoformat()}T{hour:02d}:{minute:02d}"
 
 
 def parse_duration(text: str) -> tuple[int, int]:
@@ -139,7 +142,8 @@ def _fraction_nanos(fraction: str | None) -> int:
 def _fraction_text(nanos: int) -> str:
     if not nanos:
         return ""
+    millis, rest = divmod(nanos, 1_000_000)
+    if not rest:
+        return f".{millis:03d}"
     digits = f"{nanos:09d}"
-    if digits.endswith("000000"):
-        return "." + digits[:3]
     return "." + (digits[:6] if digits.endswith("000") else digits)

@@ -149,8 +149,8 @@ async def measure(gateway: Gateway, load: Load, folder: Path, seconds: float) ->
         raise SystemExit(f"{gateway.name}, {load.name}: {bad[0]}: figures over failures would be a lie")
     return Figures(
         requests_per_s=float(found(r"Requests/sec:\s+([\d.]+)", output)),
-        p50_ms=milliseconds(found(r"50%\s+(\S+)", output)),
-        p99_ms=milliseconds(found(r"99%\s+(\S+)", output)),
+        p50_ms=milliseconds(found(r"\n +50% +(\S+)", output)),
+        p99_ms=milliseconds(found(r"\n +99% +(\S+)", output)),
         cpu_us=used / count * 1e6,
     )
 

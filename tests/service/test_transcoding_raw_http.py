@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway.transcoding.failure import HttpProblem
 from gateway.transcoding.http_message import Request
@@ -165,4 +167,31 @@ async def test_a_header_without_end_behind_a_pending_answer_closes_after_it() ->
         writer.close()
 
         other = await raw_exchange(port, b"GET /v1/items HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+    assert other.startswith(b"HTTP/1.1 200 ")
+
+
+PIECES = (
+    b"GET /v1/items HTTP/1.1\r\n", b"POST /v1/items HTTP/1.1\r\n", b"host: x\r\n", b"content-length: 2\r\n", b"content-length: 99\r\n",
+    b"transfer-encoding: chunked\r\n", b"connection: close\r\n", b"connection: upgrade\r\nupgrade: websocket\r\n",
+    b"expect: 100-continue\r\n", b"\r\n", b"{}", b"2\r\n{}\r\n", b"0\r\n\r\n", b"0\r\nx: y\r\n\r\n", b"\n", b"\x00", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+)  # fmt: skip
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.lists(st.lists(st.sampled_from(PIECES) | st.binary(max_size=30), max_size=8), min_size=1, max_size=5)
+)
+async def test_whatever_bytes_come_the_server_answers_the_next_client(talks: list[list[bytes]]) -> None:
+    async with http_server(transcoder()) as port:
+        for pieces in talks:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            async with asyncio.timeout(10):
+                with suppress(ConnectionError):
+                    writer.write(b"".join(pieces))
+                    writer.write_eof()
+                    answer = await reader.read()
+                    assert b"HTTP/1.1 5" not in answer
+            writer.close()
+        other = await raw_exchange(port, b"GET /v1/items HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+
     assert other.startswith(b"HTTP/1.1 200 ")
