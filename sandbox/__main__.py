@@ -38,6 +38,11 @@ def main() -> int:
     return 0
 
 
+def command() -> None:
+    """The installed command: the same as `python -m sandbox`."""
+    sys.exit(main())
+
+
 def _run(served: Coroutine[None, None, None]) -> None:
     try:
         import uvloop  # absent on Windows

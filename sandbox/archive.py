@@ -37,6 +37,10 @@ class Archive:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._base: sqlite3.Connection | None = None
 
+    def __deepcopy__(self, memo: dict[int, object]) -> "Archive":
+        """The same: a copy of the exchange reads on from it."""
+        return self
+
     def put_orders(self, orders: Iterable[tuple[int, Order]]) -> None:
         """Take in closed orders, each with the serial number of its account."""
         rows = [

@@ -23,7 +23,7 @@ class Reply:
         """The body as it goes over the wire."""
         if self.body is None:
             return b""
-        return json.dumps(self.body, separators=(",", ":"), ensure_ascii=False).encode()
+        return _ENCODER.encode(self.body).encode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class Call:
             AlpacaError: it is no JSON object; NaN and Infinity are not JSON.
         """
         try:
-            value = json.loads(self.body, parse_float=Decimal, parse_constant=_refuse_constant)
+            value = _DECODER.decode(self.body.decode())
         except (ValueError, RecursionError):
             raise bad_json() from None
         if not isinstance(value, dict):
@@ -82,13 +82,17 @@ class Call:
         return tuple(part.strip() for part in self.query.get(name, "").split(",") if part.strip())
 
 
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+# Made once: json.loads and json.dumps make new ones at every call with options.
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse_constant)
+
 Handler = Callable[[Call], Reply]
 
 
 def refusal(error: AlpacaError) -> Reply:
     """The reply that says no."""
     return Reply(status=error.status, body=error.body())
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")

@@ -5,11 +5,12 @@ import heapq
 import json
 import re
 from collections.abc import Iterator
+from copy import deepcopy
 
 from sandbox.accounts import Account, cash_json
 from sandbox.control import ControlCall, ControlError, Json
 from sandbox.decimal_text import plain_or_none
-from sandbox.faults import FaultAction, FaultRule
+from sandbox.faults import FaultAction, FaultRule, Past
 from sandbox.instant import rfc3339
 from sandbox.ledger import RequestFilter
 from sandbox.orders import Order, Transition
@@ -109,9 +110,15 @@ async def add_fault(call: ControlCall) -> Json:
             status=status,
             body=None if text is None else text.encode(),
             headers=pairs,
+            past=_past(call) if action == FaultAction.STALE.value else None,
         )
     )
     return {"action": action, "times": times}
+
+
+def _past(call: ControlCall) -> Past:
+    """A copy of the exchange that nothing changes any more."""
+    return Past(exchange=deepcopy(call.sandbox.exchange), at=call.now)
 
 
 async def clear_faults(call: ControlCall) -> Json:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from sandbox.exchange import Exchange
+from sandbox.instant import Instant
 from sandbox.ledger import RequestFilter
 
 
@@ -17,6 +19,7 @@ class FaultAction(Enum):
     TRUNCATE = "truncate"  # process, then send half of the answer and cut
     CUT_BEFORE = "cut_before"  # cut the connection, not processed
     CUT_AFTER = "cut_after"  # process, then cut the connection: a lost answer
+    STALE = "stale"  # answer a read as it would have been answered when the rule was given
     HANG = "hang"  # never answer, not processed
     HANG_AFTER = "hang_after"  # process, then never answer
 
@@ -37,6 +40,14 @@ _UNPROCESSED = frozenset(
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """The exchange as it once was, for stale reads."""
+
+    exchange: Exchange
+    at: Instant
+
+
 @dataclass(slots=True, kw_only=True)
 class FaultRule:
     """One rule; `times` None holds for ever, else it is what is left."""
@@ -48,6 +59,7 @@ class FaultRule:
     status: int | None = None
     body: bytes | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    past: Past | None = None
 
 
 class FaultBook:

@@ -12,6 +12,7 @@ from aiohttp import web
 from sandbox.accounts import Account
 from sandbox.calls import Call, Handler, Reply, refusal
 from sandbox.errors import AlpacaError, internal_error, too_large, too_many_requests
+from sandbox.faults import Past
 from sandbox.ledger import RequestEntry
 from sandbox.misbehaviour import answer_with_fault
 from sandbox.rate_limit import Allowance, RateLimit
@@ -43,7 +44,8 @@ def endpoint(
         fault = sandbox.faults.take(entry.method, entry.path, entry.account)
 
         def work() -> web.Response:
-            return _process(sandbox, request, handler, limit, door, entry)
+            past = fault.past if fault is not None and entry.method == "GET" else None
+            return _process(sandbox, request, handler, limit, door, entry, past)
 
         if fault is None:
             response = work()
@@ -82,6 +84,7 @@ def _process(
     limit: RateLimit,
     door: Account | AlpacaError,
     entry: RequestEntry,
+    past: Past | None,
 ) -> web.Response:
     """Everything that happens to a request at one instant; nothing in here waits."""
     if isinstance(door, AlpacaError):
@@ -89,7 +92,7 @@ def _process(
     else:
         allowance = limit.take(door.terms.name)
         reply = (
-            _reply(sandbox, request, handler, door, entry)
+            _reply(sandbox, request, handler, door, entry, past)
             if allowance.granted
             else refusal(too_many_requests())
         )
@@ -100,12 +103,19 @@ def _process(
 
 
 def _reply(
-    sandbox: Sandbox, request: web.Request, handler: Handler, account: Account, entry: RequestEntry
+    sandbox: Sandbox,
+    request: web.Request,
+    handler: Handler,
+    account: Account,
+    entry: RequestEntry,
+    past: Past | None,
 ) -> Reply:
+    now = sandbox.now()
+    exchange = sandbox.exchange if past is None else past.exchange
     call = Call(
-        exchange=sandbox.exchange,
-        account=account,
-        now=sandbox.now(),
+        exchange=exchange,
+        account=account if past is None else exchange.accounts.get(account.terms.name, account),
+        now=now if past is None else past.at,
         parts=request.match_info,
         query=request.query,
         body=entry.body,

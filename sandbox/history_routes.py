@@ -10,7 +10,7 @@ from sandbox import market_json
 from sandbox.bars import BarSource, Timeframe, Unit, read_timeframe
 from sandbox.calls import Call, Reply
 from sandbox.errors import AlpacaError, bad_data_request
-from sandbox.instant import Instant, in_new_york, new_york_date
+from sandbox.instant import SECOND, Instant, in_new_york, new_york_date
 from sandbox.market_routes import option_symbols, stock_symbols
 from sandbox.paging import read_offset, write_offset
 from sandbox.price_history import MINUTE, Bar
@@ -21,6 +21,8 @@ Json = dict[str, object]
 _DEFAULT_POINTS, _MOST_POINTS = 1_000, 10_000
 _MINUTES = Timeframe(amount=1, unit=Unit.MINUTE)
 _CENT = Decimal("0.01")
+# How far the past goes back. Every minute of it is made up on demand, so that it must end somewhere.
+_REACH = 2 * 366 * 86_400 * SECOND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +186,7 @@ def _read_page(call: Call, symbols: tuple[str, ...]) -> _Page:
         offset = read_offset(call.query.get("page_token"))
     except (AlpacaError, ValueError) as error:
         raise bad_data_request(getattr(error, "message", str(error))) from None
-    earliest = call.exchange.calendar.start
+    earliest = Instant(call.now - _REACH)
     today = in_new_york(new_york_date(call.now), time(0))
     return _Page(
         symbols=symbols,

@@ -27,6 +27,8 @@ async def answer_with_fault(
     match fault.action:
         case FaultAction.DELAY:
             return await asyncio.shield(_remember(_later(fault.seconds, work), unfinished))
+        case FaultAction.STALE:
+            pass
         case FaultAction.DELAY_AFTER:
             await asyncio.sleep(fault.seconds)
         case FaultAction.HANG | FaultAction.HANG_AFTER:

@@ -81,6 +81,10 @@ class SessionCalendar:
         self._boundary_times = [at for at, _ in bounds]
         self._boundaries = [kind for _, kind in bounds]
 
+    def __deepcopy__(self, memo: dict[int, object]) -> "SessionCalendar":
+        """The same: it never changes."""
+        return self
+
     def phase(self, at: Instant) -> Phase:
         """What the market is doing at that moment."""
         index = bisect_right(self._post_closes, at)

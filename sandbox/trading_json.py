@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 
 from sandbox import valuation
 from sandbox.accounts import Account, Position
@@ -222,6 +223,7 @@ def clock_json(calendar: SessionCalendar, now: Instant) -> Json:
     }
 
 
+@lru_cache(maxsize=16_384)  # a client that asks for all days asks for thousands
 def calendar_json(session: Session, settlement: date) -> Json:
     """One trading day; the extended hours are written without a colon."""
     return {

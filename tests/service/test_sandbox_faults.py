@@ -244,3 +244,19 @@ async def test_a_fault_that_makes_no_sense_is_refused_with_the_path_of_the_probl
         await sandbox.add_fault(fault)
 
     assert any(words in problem for problem in caught.value.problems)
+
+
+async def test_a_stale_read_does_not_know_of_the_write_before_it(
+    sandbox: SandboxProcess, http: aiohttp.ClientSession
+) -> None:
+    path = "/v2/orders:by_client_order_id"
+    await sandbox.add_fault({"action": "stale", "match": {"method": "GET", "path": "by_client_order_id"}})
+    async with http.post("/v2/orders", json=buy("unseen")) as answer:
+        assert answer.status == 200
+    async with http.get(path, params={"client_order_id": "unseen"}) as answer:
+        first = answer.status
+    async with http.get(path, params={"client_order_id": "unseen"}) as answer:
+        second = answer.status
+
+    assert (first, second) == (404, 200)
+    assert len(await orders_named(sandbox, "unseen")) == 1
