@@ -15,6 +15,7 @@ from config.legacy import (
     RateLimitSettings,
     RedisSettings,
 )
+from config.notifications import NotificationSettings
 from config.selling import SellModuleSettings
 from config.serving import AuthSettings, JwtSettings, LoggingSettings, ServicesSettings, StorageSettings
 from config.trading import AccountSettings, AlpacaSettings, TradingSettings
@@ -52,6 +53,7 @@ class Configuration(Section):
     market: MarketSettings = MarketSettings()
     rate_limit: RateLimitSettings = RateLimitSettings()
     discord: DiscordSettings = DiscordSettings()
+    notifications: NotificationSettings = NotificationSettings()
 
     @property
     def console(self) -> bool:

@@ -86,8 +86,12 @@ class AccountWatch:
     @property
     def report(self) -> AccountReport:
         """How the account fares."""
-        error = "; ".join(one for one in self._errors.values() if one)
-        return replace(self._report, error=error, exits_blocked=self.tally.exits_blocked)
+        return replace(
+            self._report,
+            error=self._trouble(*_Step),
+            unseen=self._trouble(_Step.TICK, _Step.SEE),
+            exits_blocked=self.tally.exits_blocked,
+        )
 
     def start(self) -> None:
         """Ticks now and then at every interval."""
@@ -195,6 +199,9 @@ class AccountWatch:
             positions=len(seen.holdings.value.positions) if isinstance(seen.holdings, Known) else 0,
             open_orders=len(seen.orders.value.orders) if isinstance(seen.orders, Known) else 0,
         )
+
+    def _trouble(self, *steps: _Step) -> str:
+        return "; ".join(error for step, error in self._errors.items() if error and step in steps)
 
     def _may_act(self) -> bool:
         return not self._stopping

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final, NamedTuple
 
+import aiohttp
 import grpc
 
 from config.schema import Configuration
@@ -14,11 +15,14 @@ from runtime.server import GrpcServer
 from runtime.storage import Store, sqlite_path_for
 from runtime.tasks import Periodic
 from sell_svc.account_watch import Pace
+from sell_svc.channels import open_channels
 from sell_svc.clients import ACCOUNT_RETRIES, ORDER_RETRIES, AccountClient, OrderClient
 from sell_svc.control import Control
 from sell_svc.decisions import Decisions
 from sell_svc.desired_state import METADATA, StoredState
+from sell_svc.herald import LOOK_SECONDS, Herald
 from sell_svc.monitor import Monitor
+from sell_svc.notifier import Notifier
 from sell_svc.policy import Policy
 from sell_svc.readiness import Readiness
 from sell_svc.servicer import SellServicer
@@ -44,6 +48,7 @@ async def open_app(settings: Configuration, *, clock: Clock = SYSTEM_CLOCK) -> A
         peers = await _open_peers(opened, settings, clock)
         decisions = Decisions()
         monitor = await _open_monitor(opened, settings, peers, policy, decisions, clock)
+        await _open_notices(opened, settings, monitor, decisions, clock)
         control = Control(
             monitor=monitor, state=StoredState(store), enabled=settings.sell_module.enabled, clock=clock
         )
@@ -98,6 +103,30 @@ async def _open_monitor(
         decisions=decisions,
         pace=Pace(interval_seconds=settings.sell_module.check_interval),
         clock=clock,
+    )
+
+
+async def _open_notices(
+    opened: AsyncExitStack, settings: Configuration, monitor: Monitor, decisions: Decisions, clock: Clock
+) -> None:
+    # Opened before the loops and closed behind them, so that the last sale is told too.
+    session = await opened.enter_async_context(
+        aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
+    )
+    channels = open_channels(settings.discord.transaction_channel, settings.notifications, session)
+    if not channels:
+        return
+    notifier = await opened.enter_async_context(Notifier(channels, clock=clock))
+    herald = Herald(
+        tell=notifier.tell,
+        read_report=lambda: monitor.report,
+        summary_hour=settings.notifications.summary_hour,
+        clock=clock,
+    )
+    decisions.on_decision = herald.decided
+    monitor.on_change = herald.catch_up
+    await opened.enter_async_context(
+        Periodic(herald.look, name="herald", interval_seconds=LOOK_SECONDS, clock=clock)
     )
 
 

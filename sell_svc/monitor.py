@@ -1,6 +1,7 @@
 """Keeps one watch for every enabled account, and none for the others."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
 
 from loguru import logger
@@ -48,6 +49,8 @@ class Monitor:
         self._started_at: datetime | None = None
         self._rounds = 0
         self._accounts_known = False
+        self.on_change: Callable[[], None] | None = None
+        """Called right after a start and a stop; must neither wait nor fail."""
         self._roster = Periodic(
             self._round, name="sell-monitor", interval_seconds=pace.interval_seconds, clock=clock
         )
@@ -83,7 +86,7 @@ class Monitor:
         self._accounts_known = False
         self._started_at = self._clock.now()
         self._roster.start()
-        logger.info("Sell monitor started")
+        self._changed("started")
 
     async def stop(self) -> None:
         """Returns when the last action has drained: no order of the loops leaves after that (I12). Safe to repeat."""
@@ -94,7 +97,12 @@ class Monitor:
         await self._roster.stop()
         await asyncio.gather(*(watch.stop() for watch in self._watches.values()))
         self._started_at = None
-        logger.info("Sell monitor stopped")
+        self._changed("stopped")
+
+    def _changed(self, what: str) -> None:
+        logger.info(f"Sell monitor {what}")
+        if self.on_change is not None:
+            self.on_change()
 
     async def _round(self) -> None:
         try:
