@@ -16,6 +16,7 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 from config.schema import Configuration
 from fakes.sell_services import NOW, Book, account_service, order_service, stamp
+from opitios.account.v1 import account_pb2
 from opitios.order.v1 import order_pb2, order_service_pb2
 from opitios.sell.v1 import sell_service_pb2 as pb
 from opitios.sell.v1.sell_service_pb2_grpc import SellServiceStub
@@ -238,6 +239,17 @@ async def test_positions_that_could_not_be_read_are_not_an_empty_account(book: B
         status = await service.status()
 
     assert status.accounts[0].error == "positions: UNAVAILABLE: the broker does not answer"
+
+
+async def test_an_account_that_may_not_open_orders_keeps_its_stop_losses(book: Book, around: Around) -> None:
+    """S-11: one that was below its minimum at the start used to be watched by nobody."""
+    book.accounts = [account_pb2.Account(account_id="alice", enabled=True, tradable=False, reason="cash")]
+    book.hold(OPTION, qty="2", entry="1.00")
+    book.bid(OPTION, "0.50")
+    async with around.running():
+        await book.visits.reach("PlaceOrder", 1)
+
+    assert [one.symbol for one in book.placed] == [OPTION]
 
 
 async def test_start_and_stop_say_whether_they_changed_anything(book: Book, around: Around) -> None:
