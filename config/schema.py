@@ -39,7 +39,8 @@ class Configuration(Section):
     accounts: Annotated[
         Mapping[str, AccountSettings], BeforeValidator(_without_null), AfterValidator(MappingProxyType)
     ] = Field(default_factory=lambda: MappingProxyType({}))
-    sell_module: SellModuleSettings = SellModuleSettings()
+    # Made anew: a mapping that cannot be changed cannot be copied either.
+    sell_module: SellModuleSettings = Field(default_factory=SellModuleSettings)
     services: ServicesSettings = ServicesSettings()
     storage: StorageSettings = StorageSettings()
     logging: LoggingSettings = LoggingSettings()

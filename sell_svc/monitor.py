@@ -18,6 +18,8 @@ from sell_svc.ports import Accounts, Orders
 from sell_svc.report import MonitorReport
 from sell_svc.tally import Tally
 
+ReadPolicy = Callable[[AccountId], Policy]
+
 
 class Monitor:
     """The loops; `start` and `stop` as often as wanted, one at a time.
@@ -32,7 +34,7 @@ class Monitor:
         accounts: Accounts,
         orders: Orders,
         read_market: ReadMarket,
-        policy: Policy,
+        read_policy: ReadPolicy,
         decisions: Decisions,
         pace: Pace,
         clock: Clock,
@@ -40,7 +42,7 @@ class Monitor:
         self._accounts = accounts
         self._orders = orders
         self._read_market = read_market
-        self._policy = policy
+        self._read_policy = read_policy
         self._decisions = decisions
         self._pace = pace
         self._clock = clock
@@ -139,10 +141,9 @@ class Monitor:
                 accounts=self._accounts,
                 orders=self._orders,
                 read_market=self._read_market,
-                policy=self._policy,
             ),
             orders=self._orders,
-            policy=self._policy,
+            read_policy=lambda: self._read_policy(account_id),
             decisions=self._decisions,
             pace=self._pace,
             clock=self._clock,

@@ -333,6 +333,68 @@ async def test_status_tells_the_configuration(around: Around) -> None:
     assert (status.enabled, status.zero_day_handling) == (True, False)
 
 
+async def test_a_policy_set_at_run_time_sells_is_shown_and_outlives_the_process(
+    book: Book, around: Around
+) -> None:
+    book.hold(OPTION, qty="2", entry="1.00")
+    book.bid(OPTION, "0.85")
+    change = pb.SetPolicyRequest(
+        account_id="alice", underlying_symbol="aapl", override=pb.PolicyOverride(stop_loss_rate="0.9")
+    )
+    async with around.running() as service:
+        await book.visits.reach("ListPositions", 3)
+        before = list(book.placed)
+        answer = await service.stub.SetPolicy(change, timeout=WAIT_SECONDS)
+        await book.visits.reach("PlaceOrder", 1)
+        (shown,) = (await service.status()).accounts
+        repeated = await service.stub.SetPolicy(change, timeout=WAIT_SECONDS)
+    async with around.running() as service:
+        await book.visits.reach("ListPositions", book.visits["ListPositions"] + 3)
+        (after,) = (await service.status()).accounts
+
+    assert before == []
+    assert (answer.changed, repeated.changed) == (True, False)
+    assert shown.policies == answer.policies == after.policies
+    assert [(one.underlying_symbol, one.stop_loss_rate) for one in after.policies] == [
+        ("", "0.8"),
+        ("AAPL", "0.9"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("request_", "code", "reason"),
+    [
+        pytest.param(
+            pb.SetPolicyRequest(account_id="nobody", override=pb.PolicyOverride(stop_loss_rate="0.9")),
+            grpc.StatusCode.NOT_FOUND,
+            "ACCOUNT_NOT_FOUND",
+            id="an account that nobody has",
+        ),
+        pytest.param(
+            pb.SetPolicyRequest(underlying_symbol="A/B"),
+            grpc.StatusCode.INVALID_ARGUMENT,
+            "MALFORMED_REQUEST",
+            id="no symbol",
+        ),
+        pytest.param(
+            pb.SetPolicyRequest(override=pb.PolicyOverride(stop_loss_rate="1", profit_rate="1")),
+            grpc.StatusCode.INVALID_ARGUMENT,
+            "MALFORMED_REQUEST",
+            id="no room between the rates",
+        ),
+    ],
+)
+async def test_a_policy_that_makes_no_sense_is_refused(
+    around: Around, request_: pb.SetPolicyRequest, code: grpc.StatusCode, reason: str
+) -> None:
+    async with around.running() as service:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await service.stub.SetPolicy(request_, timeout=WAIT_SECONDS)
+
+    assert caught.value.code() is code
+    assert error_info(caught.value).reason == reason
+
+
 async def test_too_many_decisions_asked_for_names_the_field(around: Around) -> None:
     async with around.running() as service:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
