@@ -18,6 +18,7 @@ FAULTS = tuple(f"S-{number:02}" for number in range(1, 40))
 WATCH = "unit/sell_svc/test_sell_account_watch.py"
 CHAIN = "unit/sell_svc/test_sell_exit_chain.py"
 DECIDE = "unit/sell_svc/test_sell_decide.py"
+LADDER = "unit/sell_svc/test_sell_ladder.py"
 LOOPS = "unit/sell_svc/test_sell_loops.py"
 POLICY = "unit/sell_svc/test_sell_policy.py"
 PRICE = "unit/sell_svc/test_sell_price.py"
@@ -138,6 +139,8 @@ PROOFS: dict[str, tuple[tuple[str, str], ...]] = {
     "S-24": (
         (DECIDE, "test_the_form_of_the_exit_follows_the_bid"),
         (PRICE, "test_only_a_fresh_quote_shows_that_nobody_bids"),
+        (LADDER, "test_the_price_follows_the_brokers_last_refusal"),
+        (LADDER, "test_no_price_is_ever_below_a_tick"),
     ),
     "S-25": (
         (WATCH, "test_an_exit_whose_answer_was_lost_is_looked_for_not_repeated"),
