@@ -16,7 +16,6 @@ from scenarios import (
     OPTION,
     OTHER_OPTION,
     QUOTES,
-    THIRD_OPTION,
     configured_account,
     exchange_account,
     scenario,
@@ -27,10 +26,12 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.e2e, pytest.
 
 EXPIRING = "AAPL261102C00200000"
 """Expires on the Monday after the clocks went back."""
+TOMORROW = "AAPL261103C00200000"
+"""Expires the day after, which is the day it is in Shanghai while New York still trades on Monday."""
 HELD = {"qty": "2", "avg_entry_price": "10"}
 ACCOUNTS = {
     "gapper": [{"symbol": OPTION, **HELD}],
-    "expirer": [{"symbol": EXPIRING, **HELD}],
+    "expirer": [{"symbol": EXPIRING, **HELD}, {"symbol": TOMORROW, **HELD}],
     "keeper": [{"symbol": OTHER_OPTION, **HELD}],
     "empty": [],
 }
@@ -52,11 +53,14 @@ class Replay:
         sandbox = self.system.sandbox
         await sandbox.set_clock(at=moment, freeze=True)
         await sandbox.set_quotes(
-            {OPTION: EVEN, OTHER_OPTION: EVEN, EXPIRING: EVEN, THIRD_OPTION: EVEN, **(quotes or {})}
+            {OPTION: EVEN, OTHER_OPTION: EVEN, EXPIRING: EVEN, TOMORROW: EVEN, **(quotes or {})}
         )
         await self.seen()
         self.expected.update(exits)
         assert await self.sold() == self.expected, moment
+        # Nor was any sent that the exchange refused.
+        sent = await sandbox.requests(method="POST", path="^/v2/orders$")
+        assert len(sent) == self.expected.total(), moment
 
     async def seen(self) -> None:
         """Returns when every account has ticked, from its first read on, under the exchange's present clock."""
@@ -94,7 +98,7 @@ async def replay(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Repl
                 for number, (name, positions) in enumerate(ACCOUNTS.items())
             ),
             clock={"at": "2026-10-30T13:00:00Z", "frozen": True},
-            quotes={**QUOTES, EXPIRING: EVEN},
+            quotes={**QUOTES, EXPIRING: EVEN, TOMORROW: EVEN},
         ),
         accounts={name: configured_account(name) for name in ACCOUNTS},
         config={"sell_module": {"enabled": True, "check_interval": 0.2, "auto_sell": "all"}},
@@ -123,7 +127,7 @@ async def test_every_exit_happens_once_in_its_session_and_none_outside(replay: R
     await replay.at("2026-11-02T14:30:00Z", gapper, expirer, quotes={OPTION: GAP})
     await replay.at("2026-11-02T19:55:00Z")
     await replay.at("2026-11-02T20:49:59Z")
-    await replay.at("2026-11-02T20:50:00Z", keeper)
+    await replay.at("2026-11-02T20:50:00Z", keeper, ("expirer", TOMORROW))
 
     # The close itself is outside the window, for a position that appeared meanwhile.
     await sandbox.set_clock(at="2026-11-02T21:00:00Z", freeze=True)
@@ -143,4 +147,5 @@ async def test_every_exit_happens_once_in_its_session_and_none_outside(replay: R
 
     assert await replay.rules(OPTION) == ["TAKE_PROFIT"]
     assert await replay.rules(EXPIRING) == ["ZERO_DAY"]
+    assert await replay.rules(TOMORROW) == ["CLOSE_WINDOW"]
     assert await replay.rules(OTHER_OPTION) == ["CLOSE_WINDOW", "CLOSE_WINDOW"]
