@@ -15,6 +15,7 @@ from config.legacy import (
     RateLimitSettings,
     RedisSettings,
 )
+from config.notifications import NotificationSettings
 from config.selling import SellModuleSettings
 from config.serving import AuthSettings, JwtSettings, LoggingSettings, ServicesSettings, StorageSettings
 from config.trading import AccountSettings, AlpacaSettings, TradingSettings
@@ -38,7 +39,8 @@ class Configuration(Section):
     accounts: Annotated[
         Mapping[str, AccountSettings], BeforeValidator(_without_null), AfterValidator(MappingProxyType)
     ] = Field(default_factory=lambda: MappingProxyType({}))
-    sell_module: SellModuleSettings = SellModuleSettings()
+    # Made anew: a mapping that cannot be changed cannot be copied either.
+    sell_module: SellModuleSettings = Field(default_factory=SellModuleSettings)
     services: ServicesSettings = ServicesSettings()
     storage: StorageSettings = StorageSettings()
     logging: LoggingSettings = LoggingSettings()
@@ -52,6 +54,7 @@ class Configuration(Section):
     market: MarketSettings = MarketSettings()
     rate_limit: RateLimitSettings = RateLimitSettings()
     discord: DiscordSettings = DiscordSettings()
+    notifications: NotificationSettings = NotificationSettings()
 
     @property
     def console(self) -> bool:

@@ -1,11 +1,13 @@
 """`sell_module`: what the sell monitor watches for and when it acts."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from config.fields import Minutes, Seconds
 from runtime.settings import Section
@@ -65,6 +67,26 @@ class PositionTimeLimitSettings(Section):
         return timedelta(minutes=self.max_hold_minutes)
 
 
+class PolicyOverrideSettings(Section):
+    """What differs for one account or one underlying; an absent key is as it is for everyone."""
+
+    auto_sell: AutoSell | None = None
+    strategy_enabled: bool | None = None
+    profit_rate: Annotated[Decimal, Field(ge=1)] | None = None
+    stop_loss_rate: Annotated[Decimal, Field(ge=0, le=1)] | None = None
+    max_hold_minutes: Annotated[float, Field(ge=0, le=525_600)] | None = None
+    """Zero switches the time limit off."""
+    zero_day_handling: bool | None = None
+    zero_day_minutes_before_close: Annotated[int, Field(ge=0)] | None = None
+    close_window_minutes: Annotated[int, Field(ge=0)] | None = None
+    order_cancel_minutes: Minutes | None = None
+    """For accounts only."""
+
+
+def _upper_keys(value: object) -> object:
+    return {str(key).upper(): one for key, one in value.items()} if isinstance(value, Mapping) else value
+
+
 class SellModuleSettings(Section):
     """`sell_module`: the monitor of FR-006; `enabled` decides only until the first start or stop call."""
 
@@ -80,6 +102,21 @@ class SellModuleSettings(Section):
     close_window_minutes: Annotated[int, Field(ge=0)] = 10
     zero_day_minutes_before_close: Annotated[int, Field(ge=0)] | None = None
     """Absent: sold as soon as the session is open."""
+    account_policies: Annotated[Mapping[str, PolicyOverrideSettings], AfterValidator(MappingProxyType)] = (
+        Field(default_factory=lambda: MappingProxyType({}))
+    )
+    """By account; wins over `underlying_policies`."""
+    underlying_policies: Annotated[
+        Mapping[str, PolicyOverrideSettings], BeforeValidator(_upper_keys), AfterValidator(MappingProxyType)
+    ] = Field(default_factory=lambda: MappingProxyType({}))
+    """By underlying, such as AAPL or SPX."""
+
+    @model_validator(mode="after")
+    def _cancels_by_account(self) -> Self:
+        for name, one in self.underlying_policies.items():
+            if one.order_cancel_minutes is not None:
+                raise ValueError(f"underlying_policies.{name}.order_cancel_minutes is for accounts only")
+        return self
 
     @property
     def cancel_after(self) -> timedelta:

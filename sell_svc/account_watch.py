@@ -1,6 +1,7 @@
 """The loop of one account: observe, decide, act; nothing another account does can delay it."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Final
@@ -57,7 +58,7 @@ class AccountWatch:
         *,
         observer: Observer,
         orders: Orders,
-        policy: Policy,
+        read_policy: Callable[[], Policy],
         decisions: Decisions,
         pace: Pace,
         clock: Clock,
@@ -65,7 +66,7 @@ class AccountWatch:
         self.tally = Tally()
         self._account_id = account_id
         self._observer = observer
-        self._policy = policy
+        self._read_policy = read_policy
         self._decisions = decisions
         self._pace = pace
         self._clock = clock
@@ -86,8 +87,12 @@ class AccountWatch:
     @property
     def report(self) -> AccountReport:
         """How the account fares."""
-        error = "; ".join(one for one in self._errors.values() if one)
-        return replace(self._report, error=error, exits_blocked=self.tally.exits_blocked)
+        return replace(
+            self._report,
+            error=self._trouble(*_Step),
+            unseen=self._trouble(_Step.TICK, _Step.SEE),
+            exits_blocked=self.tally.exits_blocked,
+        )
 
     def start(self) -> None:
         """Ticks now and then at every interval."""
@@ -132,16 +137,18 @@ class AccountWatch:
         )
 
     async def _pass(self) -> None:
-        seen = await self._observer.observe()
+        # One policy for the whole pass, whatever is changed meanwhile.
+        policy = self._read_policy()
+        seen = await self._observer.observe(policy)
         self._note(seen)
-        self._begin_cancels(seen)
-        await self._exit(seen)
+        self._begin_cancels(seen, policy)
+        await self._exit(seen, policy)
 
-    async def _exit(self, seen: Observation) -> None:
+    async def _exit(self, seen: Observation, policy: Policy) -> None:
         # Without the market no judgement says sell, see decide.
         if not isinstance(seen.holdings, Known):
             return
-        judged = decide(seen, self._policy)
+        judged = decide(seen, policy)
         wishes = [one for one in judged if isinstance(one, Sell)]
         made = [not_acted(self._account_id, one, self._clock) for one in judged if not isinstance(one, Sell)]
         if wishes and isinstance(seen.market, Known):
@@ -150,16 +157,16 @@ class AccountWatch:
         self._errors[_Step.SELL] = _failures(made)
         self._tell(self._position_changes, made)
 
-    def _begin_cancels(self, seen: Observation) -> None:
+    def _begin_cancels(self, seen: Observation, policy: Policy) -> None:
         if self._cancelling is None or self._cancelling.done():
             self._cancelling = asyncio.create_task(
-                self._cancel_stale(seen), name=f"cancel-{self._account_id}"
+                self._cancel_stale(seen, policy), name=f"cancel-{self._account_id}"
             )
 
-    async def _cancel_stale(self, seen: Observation) -> None:
+    async def _cancel_stale(self, seen: Observation, policy: Policy) -> None:
         try:
             async with asyncio.timeout(self._pace.tick_seconds):
-                await self._cancel(seen)
+                await self._cancel(seen, policy)
         except TimeoutError:
             logger.warning(
                 f"Cancelling for {self._account_id} did not end within {self._pace.tick_seconds:g} s"
@@ -167,8 +174,8 @@ class AccountWatch:
         except Exception:  # noqa: BLE001 - the top of a task: the next tick cancels again
             logger.exception(f"Cancelling for {self._account_id} failed")
 
-    async def _cancel(self, seen: Observation) -> None:
-        judged = decide_cancels(seen, self._policy)
+    async def _cancel(self, seen: Observation, policy: Policy) -> None:
+        judged = decide_cancels(seen, policy)
         wishes = [one for one in judged if isinstance(one, Cancel)]
         made = [
             not_acted(self._account_id, one, self._clock) for one in judged if not isinstance(one, Cancel)
@@ -195,6 +202,9 @@ class AccountWatch:
             positions=len(seen.holdings.value.positions) if isinstance(seen.holdings, Known) else 0,
             open_orders=len(seen.orders.value.orders) if isinstance(seen.orders, Known) else 0,
         )
+
+    def _trouble(self, *steps: _Step) -> str:
+        return "; ".join(error for step, error in self._errors.items() if error and step in steps)
 
     def _may_act(self) -> bool:
         return not self._stopping

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Final, NamedTuple, assert_never
 
 from runtime.clock import Clock
@@ -11,6 +12,7 @@ from sell_svc.backoff import Backoff
 from sell_svc.decisions import Decision, Verdict
 from sell_svc.exit_chain import Attempt, ExitChains, next_attempt
 from sell_svc.exit_key import exit_key
+from sell_svc.ladder import BrokerRefusal, limit_price
 from sell_svc.observation import AccountId, ClientOrderId, Market
 from sell_svc.ports import (
     CancelReport,
@@ -27,6 +29,8 @@ from sell_svc.verdict import Cancel, Hold, Rule, Sell, Undecided
 
 MAX_CONCURRENT_EXITS: Final = 10
 MAX_CONCURRENT_CANCELS: Final = 4
+_REJECTED: Final = "REJECTED"
+"""order_svc's word for an order that the broker refused."""
 
 
 def not_acted(account_id: AccountId, judgement: Hold | Undecided, clock: Clock) -> Decision:
@@ -49,6 +53,7 @@ class _Failure(NamedTuple):
 
     client_order_id: ClientOrderId | None
     is_final: bool
+    refusal: BrokerRefusal | None = None
 
 
 class Seller:
@@ -107,7 +112,12 @@ class Seller:
         if self._backoff.remaining_seconds(wish.symbol):
             return self._waiting(wish)
         failure = self._failures.get(wish.symbol)
-        is_final = newest is not None and failure == _Failure(newest.report.client_order_id, is_final=True)
+        is_final = (
+            newest is not None
+            and failure is not None
+            and failure.is_final
+            and failure.client_order_id == newest.report.client_order_id
+        )
         return next_attempt(wish.symbol, newest, market.now, is_final=is_final)
 
     def _learn(self, symbol: str, report: ExitReport) -> None:
@@ -118,7 +128,9 @@ class Seller:
             return
         known = self._failures.get(symbol)
         if known is None or known.client_order_id != report.client_order_id:
-            self._failures[symbol] = _Failure(report.client_order_id, is_final=not report.is_refusal)
+            self._failures[symbol] = _Failure(
+                report.client_order_id, is_final=not report.is_refusal, refusal=_refusal(report, None)
+            )
             self._backoff.failed(symbol, f"{report.state} {report.reason}".strip())
 
     def _waiting(self, wish: Sell) -> Hold:
@@ -129,6 +141,8 @@ class Seller:
         return Hold(symbol=wish.symbol, rule=Rule.EXIT_BACKOFF, reason=reason)
 
     async def _place(self, wish: Sell, market: Market, attempt: Attempt) -> Decision:
+        last = self._failures.get(wish.symbol)
+        limit = limit_price(wish.limit_price, None if last is None else last.refusal)
         order = ExitOrder(
             account_id=self._account_id,
             client_order_id=exit_key(
@@ -139,56 +153,69 @@ class Seller:
             ),
             symbol=wish.symbol,
             qty=wish.qty,
-            limit_price=wish.limit_price,
+            limit_price=limit,
         )
         decision = Decision(
             account_id=self._account_id,
             symbol=wish.symbol,
             verdict=Verdict.SELL,
             rule=wish.rule,
-            reason=wish.reason,
+            reason=wish.reason if limit is None else f"{wish.reason}; nobody bids, limit {limit:f}",
             decided_at=self._clock.now(),
             qty=wish.qty,
             client_order_id=order.client_order_id,
         )
-        return self._account_for(decision, await self._orders.place_exit(order))
+        return self._account_for(decision, await self._orders.place_exit(order), limit)
 
-    def _account_for(self, decision: Decision, outcome: PlaceOutcome) -> Decision:
+    def _account_for(self, decision: Decision, outcome: PlaceOutcome, limit: Decimal | None) -> Decision:
         match outcome:
             case ExitReport():
-                return self._reported(decision, outcome)
+                return self._reported(decision, outcome, limit)
             case Refused():
-                return self._refused(decision, outcome)
+                return self._refused(decision, outcome, limit)
             case Unanswered():
                 self._tally.failed += 1
                 return self._failed(decision, f"failed: {outcome.reason}: {outcome.message}", is_final=False)
         assert_never(outcome)
 
-    def _reported(self, decision: Decision, report: ExitReport) -> Decision:
+    def _reported(self, decision: Decision, report: ExitReport, limit: Decimal | None) -> Decision:
         decision = replace(decision, order_id=report.order_id)
         if report.phase is ExitPhase.ENDED and report.filled_qty == 0:
             self._tally.failed += 1
-            return self._failed(decision, f"{report.state.lower()}: {report.reason}", is_final=True)
+            outcome = f"{report.state.lower()}: {report.reason}"
+            return self._failed(decision, outcome, is_final=True, refusal=_refusal(report, limit))
         if not report.accepted:
             return replace(decision, outcome=f"{report.state.lower()}: being resolved", alerts=True)
         self._tally.sold += 1
         self._tally.last_activity_at = self._clock.now()
         return replace(decision, outcome="accepted")
 
-    def _refused(self, decision: Decision, refusal: Refused) -> Decision:
+    def _refused(self, decision: Decision, refusal: Refused, limit: Decimal | None) -> Decision:
         if refusal.by_guard:
             self._tally.exits_blocked += 1
         else:
             self._tally.failed += 1
         kind = "denied" if refusal.by_us else "rejected"
-        return self._failed(decision, f"{kind}: {refusal.reason}: {refusal.message}", is_final=True)
+        by_broker = None if refusal.by_us else BrokerRefusal(message=refusal.message, limit_price=limit)
+        outcome = f"{kind}: {refusal.reason}: {refusal.message}"
+        return self._failed(decision, outcome, is_final=True, refusal=by_broker)
 
-    def _failed(self, decision: Decision, outcome: str, *, is_final: bool) -> Decision:
+    def _failed(
+        self, decision: Decision, outcome: str, *, is_final: bool, refusal: BrokerRefusal | None = None
+    ) -> Decision:
         # Up to the first figure: figures differ each time, and one cause is told once.
         cause = ": ".join(outcome.split(": ")[:2])
-        self._failures[decision.symbol] = _Failure(decision.client_order_id, is_final=is_final)
+        self._failures[decision.symbol] = _Failure(
+            decision.client_order_id, is_final=is_final, refusal=refusal
+        )
         is_new = self._backoff.failed(decision.symbol, cause)
         return replace(decision, outcome=outcome, alerts=is_new, failed=True)
+
+
+def _refusal(report: ExitReport, limit: Decimal | None) -> BrokerRefusal | None:
+    if report.state != _REJECTED:
+        return None
+    return BrokerRefusal(message=report.reason, limit_price=limit)
 
 
 class Canceller:

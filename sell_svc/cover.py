@@ -1,13 +1,10 @@
 """Which contracts a long leg must keep because a short leg of the same account rests on them."""
 
 from decimal import Decimal
-from typing import Final
 
 from broker.option_symbol import OptionSymbol, UnknownOptionSymbol, parse
 from sell_svc.observation import Holdings, OptionPosition
-
-# Weekly and evening series of an index trade under their own root and settle against the same index.
-_SERIES: Final = {"SPXW": "SPX", "NDXP": "NDX", "RUTW": "RUT", "VIXW": "VIX", "DJXW": "DJX", "XSPW": "XSP"}
+from sell_svc.underlying import underlying
 
 
 def uncovered_qty(position: OptionPosition, holdings: Holdings) -> Decimal:
@@ -32,7 +29,7 @@ def uncovered_qty(position: OptionPosition, holdings: Holdings) -> Decimal:
 
 def _covers(long: OptionSymbol, short: OptionSymbol) -> bool:
     return (
-        _underlying(long) == _underlying(short)
+        underlying(long) == underlying(short)
         and long.right is short.right
         and long.expiration_date >= short.expiration_date
     )
@@ -44,9 +41,3 @@ def _could_be_covered(symbol: str, long: OptionSymbol) -> bool:
     except UnknownOptionSymbol:
         # A stock's symbol; only options are covered by options.
         return False
-
-
-def _underlying(contract: OptionSymbol) -> str:
-    # Adjusted contracts (AAPL1) carry a digit at the end of the root.
-    root = contract.root.rstrip("0123456789")
-    return _SERIES.get(root, root)

@@ -43,7 +43,10 @@ def decide(seen: Observation, policy: Policy) -> tuple[Judgement, ...]:
         )
         for symbol in holdings.unreadable
     )
-    return (*(_judge(one, seen, holdings, policy) for one in holdings.positions), *unreadable)
+    return (
+        *(_judge(one, seen, holdings, policy.of(one.contract)) for one in holdings.positions),
+        *unreadable,
+    )
 
 
 def symbols_to_price(seen: Observation, policy: Policy) -> tuple[str, ...]:
@@ -53,7 +56,7 @@ def symbols_to_price(seen: Observation, policy: Policy) -> tuple[str, ...]:
     return tuple(
         one.symbol
         for one in seen.holdings.value.positions
-        if isinstance(_screen(one, seen, policy), _Candidate)
+        if isinstance(_screen(one, seen, policy.of(one.contract)), _Candidate)
     )
 
 

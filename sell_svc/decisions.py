@@ -1,7 +1,7 @@
 """What was decided lately and why, for whoever asks."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -64,10 +64,15 @@ class Decisions:
 
     def __init__(self, size: int = RING_SIZE) -> None:
         self._ring: deque[Decision] = deque(maxlen=size)
+        self.on_decision: Callable[[Decision], None] | None = None
+        """Hears each one as it is added; must neither wait nor fail."""
 
     def add(self, decisions: Iterable[Decision]) -> None:
         """Adds in the order in which they were made."""
-        self._ring.extendleft(decisions)
+        for one in decisions:
+            self._ring.appendleft(one)
+            if self.on_decision is not None:
+                self.on_decision(one)
 
     def newest(self, *, limit: int, account_id: str = "", symbol: str = "") -> tuple[Decision, ...]:
         """At most `limit`, newest first; empty text means any."""

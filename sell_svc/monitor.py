@@ -1,6 +1,7 @@
 """Keeps one watch for every enabled account, and none for the others."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
 
 from loguru import logger
@@ -17,6 +18,8 @@ from sell_svc.ports import Accounts, Orders
 from sell_svc.report import MonitorReport
 from sell_svc.tally import Tally
 
+ReadPolicy = Callable[[AccountId], Policy]
+
 
 class Monitor:
     """The loops; `start` and `stop` as often as wanted, one at a time.
@@ -31,7 +34,7 @@ class Monitor:
         accounts: Accounts,
         orders: Orders,
         read_market: ReadMarket,
-        policy: Policy,
+        read_policy: ReadPolicy,
         decisions: Decisions,
         pace: Pace,
         clock: Clock,
@@ -39,7 +42,7 @@ class Monitor:
         self._accounts = accounts
         self._orders = orders
         self._read_market = read_market
-        self._policy = policy
+        self._read_policy = read_policy
         self._decisions = decisions
         self._pace = pace
         self._clock = clock
@@ -48,6 +51,8 @@ class Monitor:
         self._started_at: datetime | None = None
         self._rounds = 0
         self._accounts_known = False
+        self.on_change: Callable[[], None] | None = None
+        """Called right after a start and a stop; must neither wait nor fail."""
         self._roster = Periodic(
             self._round, name="sell-monitor", interval_seconds=pace.interval_seconds, clock=clock
         )
@@ -83,7 +88,7 @@ class Monitor:
         self._accounts_known = False
         self._started_at = self._clock.now()
         self._roster.start()
-        logger.info("Sell monitor started")
+        self._changed("started")
 
     async def stop(self) -> None:
         """Returns when the last action has drained: no order of the loops leaves after that (I12). Safe to repeat."""
@@ -94,7 +99,12 @@ class Monitor:
         await self._roster.stop()
         await asyncio.gather(*(watch.stop() for watch in self._watches.values()))
         self._started_at = None
-        logger.info("Sell monitor stopped")
+        self._changed("stopped")
+
+    def _changed(self, what: str) -> None:
+        logger.info(f"Sell monitor {what}")
+        if self.on_change is not None:
+            self.on_change()
 
     async def _round(self) -> None:
         try:
@@ -131,10 +141,9 @@ class Monitor:
                 accounts=self._accounts,
                 orders=self._orders,
                 read_market=self._read_market,
-                policy=self._policy,
             ),
             orders=self._orders,
-            policy=self._policy,
+            read_policy=lambda: self._read_policy(account_id),
             decisions=self._decisions,
             pace=self._pace,
             clock=self._clock,

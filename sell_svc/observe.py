@@ -27,32 +27,30 @@ class Observer:
         accounts: Accounts,
         orders: Orders,
         read_market: ReadMarket,
-        policy: Policy,
     ) -> None:
         self._account_id = account_id
         self._accounts = accounts
         self._orders = orders
         self._read_market = read_market
-        self._policy = policy
 
-    async def observe(self) -> Observation:
+    async def observe(self, policy: Policy) -> Observation:
         """Everything the decisions need, read side by side; quotes only of what they are needed for."""
         market, holdings, orders, lots = await asyncio.gather(
             seen(self._read_market()),
             seen(self._accounts.read_holdings(self._account_id)),
             seen(self._orders.list_open(self._account_id)),
-            self._lots(),
+            self._lots(policy),
         )
         first = Observation(
             account_id=self._account_id, market=market, holdings=holdings, orders=orders, lots=lots
         )
-        symbols = symbols_to_price(first, self._policy)
+        symbols = symbols_to_price(first, policy)
         if not symbols:
             return first
         return replace(first, quotes=await seen(self._accounts.read_quotes(self._account_id, symbols)))
 
-    async def _lots(self) -> Seen[tuple[Lot, ...]]:
-        if not self._policy.needs_lots:
+    async def _lots(self, policy: Policy) -> Seen[tuple[Lot, ...]]:
+        if not policy.needs_lots:
             return NOT_READ
         return await seen(self._orders.list_lots(self._account_id))
 

@@ -1,13 +1,17 @@
 """What the owner wants sold and cancelled: `sell_module` as the rules need it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Final, Self
 
+from broker.option_symbol import OptionSymbol
 from config.selling import AutoSell, CancelScope, SellModuleSettings
 from runtime.errors import StartupError
 from sell_svc.price import PriceAges
+from sell_svc.underlying import underlying
 
 LIQUIDATION_BEFORE_CLOSE: Final = timedelta(minutes=45)
 """The broker sells expiring contracts itself from 15:15 on a day that closes at 16:00 (reliability.md 5)."""
@@ -40,11 +44,19 @@ class Policy:
     close_window: timedelta
     """Zero switches the close window off."""
     price_ages: PriceAges = field(default_factory=PriceAges)
+    by_underlying: "Mapping[str, Policy]" = field(default_factory=lambda: MappingProxyType({}))
+    """What holds instead for some underlyings of the account."""
 
     @property
     def needs_lots(self) -> bool:
         """Whether a decision can depend on tracked lots."""
-        return self.auto_sell is AutoSell.TRACKED or self.max_hold is not None
+        if self.auto_sell is AutoSell.TRACKED or self.max_hold is not None:
+            return True
+        return any(one.needs_lots for one in self.by_underlying.values())
+
+    def of(self, contract: OptionSymbol) -> "Policy":
+        """The policy for one contract."""
+        return self.by_underlying.get(underlying(contract), self) if self.by_underlying else self
 
     @classmethod
     def from_settings(cls, settings: SellModuleSettings) -> Self:

@@ -19,6 +19,8 @@ class AccountReport:
     open_orders: int = 0
     error: str = ""
     """Why the last tick could not see or act; empty when it could."""
+    unseen: str = ""
+    """Of `error`, what is about the account as a whole and not about one contract or order."""
     exits_blocked: int = 0
 
 

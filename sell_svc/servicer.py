@@ -7,7 +7,6 @@ from functools import partial
 
 import grpc
 
-from config.selling import SellModuleSettings
 from opitios.sell.v1.sell_service_pb2 import (
     DESCRIPTOR,
     GetStatusRequest,
@@ -17,6 +16,8 @@ from opitios.sell.v1.sell_service_pb2 import (
     MonitorStatus,
     RestartMonitoringRequest,
     RestartMonitoringResponse,
+    SetPolicyRequest,
+    SetPolicyResponse,
     StartMonitoringRequest,
     StartMonitoringResponse,
     StopMonitoringRequest,
@@ -28,18 +29,19 @@ from sell_svc import wire
 from sell_svc.control import Control
 from sell_svc.decisions import Decisions
 from sell_svc.monitor import Monitor
+from sell_svc.policies import Policies
 
 
 class SellServicer(SellServiceServicer):
     """Reads requests, calls the control or the report, writes answers."""
 
     def __init__(
-        self, *, control: Control, monitor: Monitor, decisions: Decisions, settings: SellModuleSettings
+        self, *, control: Control, monitor: Monitor, decisions: Decisions, policies: Policies
     ) -> None:
         self._control = control
         self._monitor = monitor
         self._decisions = decisions
-        self._settings = settings
+        self._policies = policies
 
     @property
     def registration(self) -> Registration:
@@ -82,6 +84,17 @@ class SellServicer(SellServiceServicer):
         """The state now."""
         return GetStatusResponse(status=self._status())
 
+    async def SetPolicy(
+        self,
+        request: SetPolicyRequest,
+        _context: grpc.aio.ServicerContext[SetPolicyRequest, SetPolicyResponse],
+    ) -> SetPolicyResponse:
+        """Changes the rules of one scope from the next tick on."""
+        scope = wire.policy_scope(request)
+        changed = await self._policies.set(scope, wire.policy_override(request))
+        policy = self._policies.book.of(scope.account_id)
+        return SetPolicyResponse(changed=changed, policies=wire.policy_messages(policy))
+
     async def ListDecisions(
         self,
         request: ListDecisionsRequest,
@@ -94,5 +107,5 @@ class SellServicer(SellServiceServicer):
 
     def _status(self) -> MonitorStatus:
         return wire.status_message(
-            self._monitor.report, self._settings, desired_running=self._control.desired_running
+            self._monitor.report, self._policies.book, desired_running=self._control.desired_running
         )

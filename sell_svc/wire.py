@@ -1,19 +1,22 @@
 """Messages and values: what the other services send into our values, ours into what callers read."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
+from pydantic import ValidationError
 
 from broker.option_symbol import UnknownOptionSymbol, is_option_symbol, parse
-from config.selling import SellModuleSettings
+from config.selling import PolicyOverrideSettings
 from opitios.account.v1 import account_pb2, market_data_pb2, market_data_service_pb2
 from opitios.order.v1 import order_pb2, order_service_pb2
 from opitios.sell.v1 import sell_service_pb2
 from runtime.errors import FieldViolation, MalformedRequest, Unavailable
 from sell_svc.decisions import Decision, Verdict
 from sell_svc.observation import (
+    AccountId,
     ClientOrderId,
     Holdings,
     Lot,
@@ -24,6 +27,8 @@ from sell_svc.observation import (
     OrderId,
     Quote,
 )
+from sell_svc.policies import PolicyBook, Scope
+from sell_svc.policy import Policy
 from sell_svc.ports import CancelReport, ExitPhase, ExitReport
 from sell_svc.report import AccountReport, MonitorReport
 
@@ -39,6 +44,7 @@ _VERDICTS: Final = {
 _OPTION: Final = "us_option"
 _PENDING_CANCEL: Final = "pending_cancel"
 _STOCK_SYMBOL_CHARACTERS: Final = 10
+_UNDERLYING: Final = re.compile(r"[A-Z][A-Z.]{0,9}")
 
 _ENDED: Final = frozenset(
     {
@@ -176,9 +182,10 @@ def decision_message(decision: Decision) -> sell_service_pb2.Decision:
 
 
 def status_message(
-    report: MonitorReport, settings: SellModuleSettings, *, desired_running: bool
+    report: MonitorReport, book: PolicyBook, *, desired_running: bool
 ) -> sell_service_pb2.MonitorStatus:
     """The monitor's state as callers read it."""
+    settings = book.settings
     return sell_service_pb2.MonitorStatus(
         desired_running=desired_running,
         running=report.running,
@@ -191,7 +198,7 @@ def status_message(
         cancelled=report.tally.cancelled,
         failed=report.tally.failed,
         exits_blocked=report.tally.exits_blocked,
-        accounts=[_account_message(one) for one in report.accounts],
+        accounts=[_account_message(one, book) for one in report.accounts],
         check_interval_seconds=_plain(settings.check_interval),
         order_cancel_minutes=_plain(settings.order_cancel_minutes),
         strategy_enabled=settings.strategy_one.enabled,
@@ -205,7 +212,59 @@ def status_message(
     )
 
 
-def _account_message(report: AccountReport) -> sell_service_pb2.AccountMonitorStatus:
+def policy_messages(policy: Policy) -> list[sell_service_pb2.Policy]:
+    """The rules of one account, first those for every underlying."""
+    return [
+        _policy_message("", policy),
+        *(_policy_message(name, one) for name, one in policy.by_underlying.items()),
+    ]
+
+
+def policy_scope(request: sell_service_pb2.SetPolicyRequest) -> Scope:
+    """Whom a change is for. Raises MalformedRequest."""
+    symbol = request.underlying_symbol.upper()
+    if symbol and not _UNDERLYING.fullmatch(symbol):
+        problem = f"must be a symbol such as AAPL or SPX, got {request.underlying_symbol!r}"
+        raise MalformedRequest([FieldViolation(field="underlying_symbol", description=problem)])
+    return Scope(account_id=AccountId(request.account_id), underlying=symbol)
+
+
+def policy_override(request: sell_service_pb2.SetPolicyRequest) -> PolicyOverrideSettings:
+    """What is to differ. Raises MalformedRequest with every wrong field."""
+    fields = {field.name: value for field, value in request.override.ListFields()}
+    try:
+        return PolicyOverrideSettings.model_validate(fields)
+    except ValidationError as error:
+        raise MalformedRequest(
+            [
+                FieldViolation(
+                    field=f"override.{one['loc'][0]}", description=f"{one['msg']}, got {one['input']}"
+                )
+                for one in error.errors(include_url=False)
+            ]
+        ) from error
+
+
+def _policy_message(name: str, policy: Policy) -> sell_service_pb2.Policy:
+    strategy = policy.strategy
+    return sell_service_pb2.Policy(
+        underlying_symbol=name,
+        auto_sell=policy.auto_sell.value,
+        profit_rate="" if strategy is None else f"{strategy.profit_rate:f}",
+        stop_loss_rate="" if strategy is None else f"{strategy.stop_loss_rate:f}",
+        max_hold_minutes=_minutes(policy.max_hold),
+        zero_day_handling=policy.zero_day,
+        zero_day_minutes_before_close=_minutes(policy.zero_day_before_close),
+        close_window_minutes=_minutes(policy.close_window),
+        order_cancel_minutes=_minutes(policy.cancel_after),
+    )
+
+
+def _minutes(length: timedelta | None) -> str:
+    return "" if length is None else _plain(length.total_seconds() / 60)
+
+
+def _account_message(report: AccountReport, book: PolicyBook) -> sell_service_pb2.AccountMonitorStatus:
     return sell_service_pb2.AccountMonitorStatus(
         account_id=report.account_id,
         last_tick_at=_stamp(report.last_tick_at),
@@ -214,6 +273,7 @@ def _account_message(report: AccountReport) -> sell_service_pb2.AccountMonitorSt
         open_orders=report.open_orders,
         error=report.error,
         exits_blocked=report.exits_blocked,
+        policies=policy_messages(book.of(report.account_id)),
     )
 
 

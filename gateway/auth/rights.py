@@ -45,6 +45,7 @@ RIGHTS: Final[Mapping[str, Right]] = MappingProxyType(
         "opitios.sell.v1.SellService/StartMonitoring": Right.ADMIN,
         "opitios.sell.v1.SellService/StopMonitoring": Right.ADMIN,
         "opitios.sell.v1.SellService/RestartMonitoring": Right.ADMIN,
+        "opitios.sell.v1.SellService/SetPolicy": Right.ADMIN,
     }
 )
 

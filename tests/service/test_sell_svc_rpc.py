@@ -16,6 +16,7 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 from config.schema import Configuration
 from fakes.sell_services import NOW, Book, account_service, order_service, stamp
+from opitios.account.v1 import account_pb2
 from opitios.order.v1 import order_pb2, order_service_pb2
 from opitios.sell.v1 import sell_service_pb2 as pb
 from opitios.sell.v1.sell_service_pb2_grpc import SellServiceStub
@@ -240,6 +241,17 @@ async def test_positions_that_could_not_be_read_are_not_an_empty_account(book: B
     assert status.accounts[0].error == "positions: UNAVAILABLE: the broker does not answer"
 
 
+async def test_an_account_that_may_not_open_orders_keeps_its_stop_losses(book: Book, around: Around) -> None:
+    """S-11: one that was below its minimum at the start used to be watched by nobody."""
+    book.accounts = [account_pb2.Account(account_id="alice", enabled=True, tradable=False, reason="cash")]
+    book.hold(OPTION, qty="2", entry="1.00")
+    book.bid(OPTION, "0.50")
+    async with around.running():
+        await book.visits.reach("PlaceOrder", 1)
+
+    assert [one.symbol for one in book.placed] == [OPTION]
+
+
 async def test_start_and_stop_say_whether_they_changed_anything(book: Book, around: Around) -> None:
     async with around.running() as service:
         started = await service.stub.StartMonitoring(pb.StartMonitoringRequest(), timeout=WAIT_SECONDS)
@@ -319,6 +331,68 @@ async def test_status_tells_the_configuration(around: Around) -> None:
     assert (status.auto_sell, status.cancel_scope) == ("tracked", "own")
     assert (status.strategy_enabled, status.profit_rate, status.stop_loss_rate) == (False, "1.25", "0.75")
     assert (status.enabled, status.zero_day_handling) == (True, False)
+
+
+async def test_a_policy_set_at_run_time_sells_is_shown_and_outlives_the_process(
+    book: Book, around: Around
+) -> None:
+    book.hold(OPTION, qty="2", entry="1.00")
+    book.bid(OPTION, "0.85")
+    change = pb.SetPolicyRequest(
+        account_id="alice", underlying_symbol="aapl", override=pb.PolicyOverride(stop_loss_rate="0.9")
+    )
+    async with around.running() as service:
+        await book.visits.reach("ListPositions", 3)
+        before = list(book.placed)
+        answer = await service.stub.SetPolicy(change, timeout=WAIT_SECONDS)
+        await book.visits.reach("PlaceOrder", 1)
+        (shown,) = (await service.status()).accounts
+        repeated = await service.stub.SetPolicy(change, timeout=WAIT_SECONDS)
+    async with around.running() as service:
+        await book.visits.reach("ListPositions", book.visits["ListPositions"] + 3)
+        (after,) = (await service.status()).accounts
+
+    assert before == []
+    assert (answer.changed, repeated.changed) == (True, False)
+    assert shown.policies == answer.policies == after.policies
+    assert [(one.underlying_symbol, one.stop_loss_rate) for one in after.policies] == [
+        ("", "0.8"),
+        ("AAPL", "0.9"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("request_", "code", "reason"),
+    [
+        pytest.param(
+            pb.SetPolicyRequest(account_id="nobody", override=pb.PolicyOverride(stop_loss_rate="0.9")),
+            grpc.StatusCode.NOT_FOUND,
+            "ACCOUNT_NOT_FOUND",
+            id="an account that nobody has",
+        ),
+        pytest.param(
+            pb.SetPolicyRequest(underlying_symbol="A/B"),
+            grpc.StatusCode.INVALID_ARGUMENT,
+            "MALFORMED_REQUEST",
+            id="no symbol",
+        ),
+        pytest.param(
+            pb.SetPolicyRequest(override=pb.PolicyOverride(stop_loss_rate="1", profit_rate="1")),
+            grpc.StatusCode.INVALID_ARGUMENT,
+            "MALFORMED_REQUEST",
+            id="no room between the rates",
+        ),
+    ],
+)
+async def test_a_policy_that_makes_no_sense_is_refused(
+    around: Around, request_: pb.SetPolicyRequest, code: grpc.StatusCode, reason: str
+) -> None:
+    async with around.running() as service:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await service.stub.SetPolicy(request_, timeout=WAIT_SECONDS)
+
+    assert caught.value.code() is code
+    assert error_info(caught.value).reason == reason
 
 
 async def test_too_many_decisions_asked_for_names_the_field(around: Around) -> None:

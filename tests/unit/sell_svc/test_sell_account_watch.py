@@ -43,10 +43,9 @@ class Bench:
                 accounts=self.world.accounts,
                 orders=self.world.orders,
                 read_market=self.world.read_market,
-                policy=self.policy,
             ),
             orders=self.world.orders,
-            policy=self.policy,
+            read_policy=lambda: self.policy,
             decisions=self.decisions,
             pace=Pace(interval_seconds=5, tick_seconds=self.tick_seconds),
             clock=self.clock,
@@ -473,3 +472,52 @@ async def test_an_order_the_broker_has_not_acknowledged_is_not_counted_as_sold()
     (sale,) = bench.decisions.newest(limit=10)
     assert (sale.outcome, sale.alerts) == ("unknown: being resolved", True)
     assert (bench.watch.tally.sold, bench.watch.tally.failed) == (0, 0)
+
+
+async def test_a_market_exit_refused_for_want_of_a_bid_is_followed_by_limits_that_climb_the_ticks() -> None:
+    """S-24: each refusal is a try of its own, with a pause before the next."""
+    bench = Bench(winning())
+    words = iter(["42210000 no available bid for the contract", "42210000 invalid price increment"])
+
+    def refused(order: ExitOrder) -> PlaceOutcome:
+        message = next(words, None)
+        if message is None:
+            return bench.world.fill(order)
+        return Refused(reason="ORDER_REJECTED", message=message, by_us=False, by_guard=False)
+
+    bench.world.on_place = refused
+    await bench.tick()
+    await bench.tick(after=4)
+    in_pause = len(bench.world.placed)
+    await bench.tick(after=2)
+    await bench.tick(after=11)
+
+    assert in_pause == 1
+    assert [one.limit_price for one in bench.world.placed] == [None, Decimal("0.01"), Decimal("0.05")]
+    assert [one.client_order_id[-1] for one in bench.world.placed] == ["0", "0", "0"]
+    assert bench.watch.tally.sold == 1
+    assert bench.decisions.newest(limit=1)[0].reason.endswith("; nobody bids, limit 0.05")
+
+
+async def test_another_refusal_of_the_broker_is_tried_at_the_market_again() -> None:
+    bench = Bench(winning())
+    bench.world.on_place = rejected
+    await bench.tick()
+    await bench.tick(after=6)
+
+    assert [one.limit_price for one in bench.world.placed] == [None, None]
+
+
+async def test_the_wait_after_a_refusal_is_each_contracts_own() -> None:
+    other = position("1", of=contract("MSFT"))
+    bench = Bench(winning(position("2"), other))
+    bench.world.on_place = rejected
+    await bench.tick()
+    bench.world.on_place = bench.world.fill
+    third = position("1", of=contract("NVDA"))
+    bench.world.hold(position("2"), other, third)
+    bench.world.quotes[third.symbol] = quote("2.00")
+
+    await bench.tick(after=1)
+
+    assert [one.symbol for one in bench.world.placed[2:]] == [third.symbol]

@@ -28,7 +28,7 @@ def new_monitor(world: World) -> Monitor:
         accounts=world.accounts,
         orders=world.orders,
         read_market=world.read_market,
-        policy=POLICY,
+        read_policy=lambda _account: POLICY,
         decisions=Decisions(),
         pace=Pace(interval_seconds=INTERVAL, tick_seconds=30),
         clock=SYSTEM_CLOCK,
