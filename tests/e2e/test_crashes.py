@@ -32,6 +32,14 @@ async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stac
         yield stack
 
 
+@pytest_asyncio.fixture(loop_scope="module", autouse=True)
+async def _whole(system: Stack) -> None:
+    """Each test starts on services that have found each other again after the last one's kills."""
+    body = {"symbol": "MSFT", "side": "SIDE_BUY", "qty": "1"}
+    assert (await system.rest_once_back("POST", "/v1/accounts/live/orders", body=body)).status == 200
+    assert (await system.rest_once_back("GET", "/v1/sell")).status == 200
+
+
 def buy(client_order_id: str) -> order_service_pb2.PlaceOrderRequest:
     return order_service_pb2.PlaceOrderRequest(
         account_id="paper",
