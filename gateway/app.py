@@ -13,7 +13,7 @@ from gateway.auth.callers import legacy_networks
 from gateway.auth.token import TokenVerifier
 from gateway.background import Background
 from gateway.cors import Cors
-from gateway.edge import Edge
+from gateway.edge import PROBES, Edge
 from gateway.gatekeeper import CALLER_KEY, Gatekeeper, TrustedNetworks
 from gateway.http_server import HttpServer
 from gateway.legacy import running_parts
@@ -36,6 +36,7 @@ from gateway.legacy.sell_view import SellDefaults
 from gateway.legacy.servicer import LegacyApi, LegacyRoutes
 from gateway.legacy.stock_data import StockDataRoutes
 from gateway.legacy.tokens import TokenRoutes
+from gateway.overload import MAX_REQUESTS, AtMost
 from gateway.pages import InternalNetworks, Page, Pages
 from gateway.route_list import route_list_page
 from gateway.transcoding.app import Service, Transcoder
@@ -44,6 +45,7 @@ from gateway.transcoding.channel_backend import ChannelBackend
 from gateway.transcoding.deadline import TimeoutOptions
 from gateway.transcoding.endpoint import Options
 from gateway.transcoding.health import ChannelHealth
+from gateway.transcoding.http_protocol import HttpTimers
 from gateway.transcoding.http_rule import routes_of
 from gateway.transcoding.local_backend import LocalBackend
 from gateway.transcoding.metadata import MetadataOptions
@@ -116,7 +118,9 @@ class Channels:
 
 
 @asynccontextmanager
-async def open_app(configuration: Configuration, clock: Clock = SYSTEM_CLOCK) -> AsyncIterator[HttpServer]:
+async def open_app(
+    configuration: Configuration, clock: Clock = SYSTEM_CLOCK, *, timers: HttpTimers | None = None
+) -> AsyncIterator[HttpServer]:
     """The gateway, listening; raises StartupError naming the key that is wrong."""
     async with AsyncExitStack() as stack:
         channels = await Channels.open(configuration, stack)
@@ -125,6 +129,7 @@ async def open_app(configuration: Configuration, clock: Clock = SYSTEM_CLOCK) ->
             build_asgi(configuration, channels, background, clock),
             listen=configuration.services.gateway.listen,
             listen_key="services.gateway.listen",
+            timers=timers,
         )
         yield await stack.enter_async_context(server)
 
@@ -163,7 +168,8 @@ def build_asgi(
         ),
     )
     pages = Pages(transcoder, pages=_pages(transcoder), networks=_internal_networks(configuration))
-    return Edge(pages, cors=Cors(origins=frozenset(configuration.app.allowed_origins)), clock=clock)
+    bounded = AtMost(pages, limit=MAX_REQUESTS, always=PROBES)
+    return Edge(bounded, cors=Cors(origins=frozenset(configuration.app.allowed_origins)), clock=clock)
 
 
 def _pages(transcoder: Transcoder) -> dict[str, Page]:

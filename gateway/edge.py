@@ -15,7 +15,7 @@ from runtime.clock import Clock
 PROCESS_TIME: Final = "x-process-time"
 CLIENT_GONE: Final = 499
 """The status in the log of a request whose client left before its answer."""
-_PROBES: Final = frozenset({"/livez", "/healthz"})
+PROBES: Final = frozenset({"/livez", "/healthz"})
 
 
 class Edge:
@@ -85,7 +85,7 @@ class Edge:
             status=visit.status or CLIENT_GONE,
             duration=f"{milliseconds}ms",
             caller=visit.caller.as_metadata if visit.caller is not None else "-",
-        ).log("DEBUG" if path in _PROBES else "INFO", f"{scope['method']} {path}")
+        ).log("DEBUG" if path in PROBES else "INFO", f"{scope['method']} {path}")
 
 
 def _header(scope: Scope, name: bytes) -> str | None:

@@ -9,31 +9,37 @@ from typing import Final, Self
 import uvicorn
 from loguru import logger
 
-from gateway.http_protocol import BoundedHttpProtocol
 from gateway.transcoding.asgi import AsgiApp
+from gateway.transcoding.http_protocol import HttpTimers, strict_protocol
 from runtime.address import Address
 from runtime.errors import StartupError
 
-IDLE_SECONDS: Final = 60
 BACKLOG: Final = 2048
 CANCEL_SECONDS: Final = 1.0
 """What a cancelled request gets for its own clean-up."""
-MAX_CONNECTIONS: Final = 2000
-"""Beyond it callers get 503 at once instead of a growing queue (I14)."""
+MAX_CONNECTIONS: Final = 12_000
+"""Beyond it uvicorn answers 503 at once (I14).
+
+It counts idle connections too: 10,000 callers that keep theirs open leave room for as many
+as may ask at a time, which `gateway.overload` bounds.
+"""
 
 
 class HttpServer:
     """One listening HTTP server; `start` once, `stop` as often as wanted."""
 
-    def __init__(self, app: AsgiApp, *, listen: Address, listen_key: str) -> None:
+    def __init__(
+        self, app: AsgiApp, *, listen: Address, listen_key: str, timers: HttpTimers | None = None
+    ) -> None:
         """Builds the server without binding; `listen_key` is the configuration key to name when that fails."""
+        timers = timers or HttpTimers()
         self._listen = listen
         self._listen_key = listen_key
         self._uvicorn = _Uvicorn(
             uvicorn.Config(
                 app,
                 loop="none",
-                http=BoundedHttpProtocol,
+                http=strict_protocol(timers),
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -41,7 +47,7 @@ class HttpServer:
                 proxy_headers=False,
                 server_header=False,
                 reset_contextvars=True,
-                timeout_keep_alive=IDLE_SECONDS,
+                timeout_keep_alive=timers.idle_s,  # type: ignore[arg-type]  # handed to call_later, which takes fractions
                 limit_concurrency=MAX_CONNECTIONS,
             )
         )

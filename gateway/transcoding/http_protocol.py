@@ -92,7 +92,9 @@ class StrictHttpProtocol(HttpToolsProtocol):
         """Take bytes from the socket."""
         if self._refused:
             return
-        self._head_bytes += len(data)
+        if self._part is not _Part.BODY:
+            # A piece may end one head and hold a body: it counts as a whole, which no honest head comes near.
+            self._head_bytes += len(data)
         super().data_received(data)
         if self.transport.is_closing():
             return
@@ -106,12 +108,12 @@ class StrictHttpProtocol(HttpToolsProtocol):
         """Start a request."""
         super().on_message_begin()
         self._part = _Part.HEAD
-        self._head_bytes = 0
         self._start_timer(self.timers.head_s)
 
     def on_headers_complete(self) -> None:
         """Hand the request to the application."""
         self._part = _Part.BODY
+        self._head_bytes = 0
         super().on_headers_complete()
         # What the parser still reports are trailers, and it appends them to the list it started with.
         self.scope["headers"] = list(self.headers)
@@ -122,7 +124,6 @@ class StrictHttpProtocol(HttpToolsProtocol):
         """End a request."""
         super().on_message_complete()
         self._part = _Part.NOTHING
-        self._head_bytes = 0
         self._stop_timer()
 
     def pause_writing(self) -> None:

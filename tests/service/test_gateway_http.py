@@ -15,10 +15,10 @@ from loguru import logger
 
 from fakes.gateway_orders import account, listed
 from fakes.gateway_services import Gateway, configuration, running_gateway, token_of
-from gateway import http_protocol
 from gateway.app import open_app
 from gateway.http_server import HttpServer
 from gateway.transcoding.asgi import Receive, Scope, Send
+from gateway.transcoding.http_protocol import HttpTimers
 from opitios.order.v1 import order_service_pb2 as service
 from runtime.address import Address
 from runtime.errors import StartupError
@@ -29,6 +29,7 @@ ORDERS = "/api/v1/orders?account_id=paper"
 PAGE = {"Origin": "https://page.example"}
 ASK = {**PAGE, "Access-Control-Request-Method": "POST"}
 WAIT_SECONDS = 20
+HASTY = HttpTimers(head_s=0.05, body_s=0.05)
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
@@ -196,37 +197,55 @@ async def test_a_request_that_no_honest_client_sends_is_refused_and_cut(
 
 
 @pytest.mark.parametrize(
-    "sent",
+    ("sent", "answer"),
     [
-        b"",
-        b"GET / HTTP/1.1\r\nHost: x\r\n",
-        b"POST /api/v1/sell/control HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n{",
+        (b"", b""),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n", b"HTTP/1.1 408 "),
+        (
+            b"POST /api/v1/sell/control HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n{",
+            b"HTTP/1.1 408 ",
+        ),
     ],
     ids=["nothing", "half a head", "half a body"],
 )
-async def test_a_client_that_never_finishes_is_cut(
-    gateway: Gateway, sent: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.05)
-    monkeypatch.setattr(http_protocol, "BODY_SECONDS", 0.05)
+async def test_a_client_that_never_finishes_is_cut(gateway: Gateway, sent: bytes, answer: bytes) -> None:
+    async with open_app(configuration(gateway.ports), gateway.clock, timers=HASTY) as hasty:
+        received = await everything_for(hasty.port, sent)
 
-    assert await gateway.raw(sent) == b""
+    assert received.startswith(answer)
+    assert received.count(b"HTTP/1.1 ") == (1 if answer else 0)
 
 
-async def test_a_slow_answer_is_not_cut_with_the_slow_clients(
-    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.05)
-    monkeypatch.setattr(http_protocol, "BODY_SECONDS", 0.05)
+async def test_a_client_that_goes_quiet_between_two_requests_is_cut(gateway: Gateway) -> None:
+    timers = HttpTimers(idle_s=0.05)
+    async with open_app(configuration(gateway.ports), gateway.clock, timers=timers) as hasty:
+        received = await everything_for(hasty.port, b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
 
-    async def slowly(_request: Message) -> Message:
-        # A connection that says nothing is cut after the same time: by then the timers would have fired.
-        assert await gateway.raw(b"") == b""
-        return service.ListOrdersResponse()
+    assert received.startswith(b"HTTP/1.1 200 ")
 
-    gateway.on("ListOrders", slowly)
 
-    assert (await gateway.call("GET", ORDERS)).status == 200
+async def test_a_slow_answer_is_not_cut_with_the_slow_clients(gateway: Gateway) -> None:
+    async with open_app(configuration(gateway.ports), gateway.clock, timers=HASTY) as hasty:
+
+        async def slowly(_request: Message) -> Message:
+            # A connection that says nothing is cut after the same time: by then the timers would have fired.
+            assert await everything_for(hasty.port, b"") == b""
+            return service.ListOrdersResponse()
+
+        gateway.on("ListOrders", slowly)
+        request = f"GET {ORDERS} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        received = await everything_for(hasty.port, request.encode())
+
+    assert received.startswith(b"HTTP/1.1 200 ")
+
+
+async def everything_for(port: int, request: bytes) -> bytes:
+    """What comes back for these bytes until the server closes the connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request)
+    received = await asyncio.wait_for(reader.read(), WAIT_SECONDS)
+    await closed(writer)
+    return received
 
 
 async def test_a_drain_ends_what_is_under_way_and_takes_nothing_new() -> None:
