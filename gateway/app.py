@@ -13,6 +13,7 @@ from gateway.auth.callers import legacy_networks
 from gateway.auth.token import TokenVerifier
 from gateway.background import Background
 from gateway.cors import Cors
+from gateway.documentation import documentation_pages
 from gateway.edge import PROBES, Edge
 from gateway.gatekeeper import CALLER_KEY, Gatekeeper, TrustedNetworks
 from gateway.http_server import HttpServer
@@ -37,8 +38,7 @@ from gateway.legacy.servicer import LegacyApi, LegacyRoutes
 from gateway.legacy.stock_data import StockDataRoutes
 from gateway.legacy.tokens import TokenRoutes
 from gateway.overload import MAX_REQUESTS, AtMost
-from gateway.pages import InternalNetworks, Page, Pages
-from gateway.route_list import route_list_page
+from gateway.pages import InternalNetworks, Pages
 from gateway.transcoding.app import Service, Transcoder
 from gateway.transcoding.asgi import AsgiApp
 from gateway.transcoding.channel_backend import ChannelBackend
@@ -167,15 +167,11 @@ def build_asgi(
             }
         ),
     )
-    pages = Pages(transcoder, pages=_pages(transcoder), networks=_internal_networks(configuration))
+    pages = Pages(
+        transcoder, pages=documentation_pages(transcoder.routes), networks=_internal_networks(configuration)
+    )
     bounded = AtMost(pages, limit=MAX_REQUESTS, always=PROBES)
     return Edge(bounded, cors=Cors(origins=frozenset(configuration.app.allowed_origins)), clock=clock)
-
-
-def _pages(transcoder: Transcoder) -> dict[str, Page]:
-    """What people read, by path; /openapi.json and static files are added here."""
-    routes = route_list_page(transcoder.routes)
-    return {"/docs": routes, "/redoc": routes}
 
 
 def _internal_networks(configuration: Configuration) -> InternalNetworks:

@@ -1,8 +1,7 @@
 """Documents for people and their browsers: each under one exact path, open to everyone."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from gateway.auth.callers import client_address
 from gateway.legacy.problem import METHOD_NOT_ALLOWED
@@ -13,19 +12,21 @@ from gateway.transcoding.json_value import dumps
 from gateway.visit import current_visit
 from runtime.network import Network, is_inside
 
-HTML: Final = "text/html; charset=utf-8"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One document."""
+    """One document, which may look otherwise to callers from outside."""
 
-    content_type: str
-    body: Callable[[bool], bytes]
-    """Given whether the caller's network is an internal one."""
-    headers: tuple[tuple[str, str], ...] = ()
+    inside: AsgiApp
+    """Answers GET to callers of an internal network."""
+    outside: AsgiApp
     is_file: bool = False
     """Whether HEAD is answered too, as for static files."""
+
+
+def page_for_all(app: AsgiApp, *, is_file: bool = False) -> Page:
+    """A document that is the same for everyone."""
+    return Page(inside=app, outside=app, is_file=is_file)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,16 +61,14 @@ class Pages:
             await self._app(scope, receive, send)
             return
         current_visit().is_timed = True
-        is_head = scope["method"] == "HEAD"
-        await Exchange(send, is_head=is_head and page.is_file).respond(self._answer(page, scope))
-
-    def _answer(self, page: Page, scope: Scope) -> HttpResponse:
         allowed = ("GET", "HEAD") if page.is_file else ("GET",)
         if scope["method"] not in allowed:
-            headers = (("content-type", "application/json"), ("allow", ", ".join(allowed)))
-            return HttpResponse(status=405, headers=headers, body=dumps({"detail": METHOD_NOT_ALLOWED}))
-        return HttpResponse(
-            status=200,
-            headers=(("content-type", page.content_type), *page.headers),
-            body=page.body(self._networks.holds(scope)),
-        )
+            await Exchange(send, is_head=False).respond(_not_allowed(allowed))
+            return
+        shown = page.inside if self._networks.holds(scope) else page.outside
+        await shown(scope, receive, send)
+
+
+def _not_allowed(allowed: tuple[str, ...]) -> HttpResponse:
+    headers = (("content-type", "application/json"), ("allow", ", ".join(allowed)))
+    return HttpResponse(status=405, headers=headers, body=dumps({"detail": METHOD_NOT_ALLOWED}))

@@ -83,14 +83,17 @@ class GuardedBackend:
 
 
 def v1_profile() -> Profile:
-    """The profile of the /v1 services: the transcoder's own, and 202 for an order without a known outcome."""
-    return Profile(answer_as=_answer_as)
+    """The profile of the /v1 services: the transcoder's own, 202 for an order without a known outcome, and `?pretty`."""
+    return Profile(answer_as=_answer_as, pretty_parameter="pretty")
+
+
+def is_order_placing(route: Route) -> bool:
+    """Whether the route places an order, whose outcome may not be known yet when it answers."""
+    return _full_name(route.rpc) == PLACE_ORDER
 
 
 def _answer_as(route: Route, _message: Message, value: JsonValue) -> tuple[int, JsonValue]:
-    is_unsettled = (
-        _full_name(route.rpc) == PLACE_ORDER and isinstance(value, dict) and value.get("state") in _UNSETTLED
-    )
+    is_unsettled = is_order_placing(route) and isinstance(value, dict) and value.get("state") in _UNSETTLED
     return (ACCEPTED if is_unsettled else 200), value
 
 

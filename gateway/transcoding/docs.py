@@ -57,11 +57,11 @@ def docs_mounts(title: str, documents: tuple[Documented, ...], *, path: str = "/
     folder = files("gateway.transcoding") / "swagger_ui"
 
     def packed(name: str, content_type: str) -> AsgiApp:
-        return StaticFile(gzip.decompress((folder / f"{name}.gz").read_bytes()), content_type)
+        content = (folder / f"{name}.gz").read_bytes()
+        return StaticFile(gzip.decompress(content), content_type, packed=content)
 
-    page = _PAGE.format(title=html.escape(title), base=html.escape(path))
     mounts: dict[str, AsgiApp] = {
-        path: StaticFile(page.encode(), _HTML, {"content-security-policy": _POLICY}),
+        path: docs_page(title, path=path),
         f"{path}/start.js": StaticFile(_start_script(documents), _SCRIPT),
         f"{path}/swagger-ui-bundle.js": packed("swagger-ui-bundle.js", _SCRIPT),
         f"{path}/swagger-ui.css": packed("swagger-ui.css", _STYLE),
@@ -72,12 +72,28 @@ def docs_mounts(title: str, documents: tuple[Documented, ...], *, path: str = "/
     return mounts
 
 
-class StaticFile:
-    """An ASGI application of one file, compressed once; answers GET and HEAD, and 304 to who has it."""
+def docs_page(title: str, *, path: str = "/docs") -> AsgiApp:
+    """Swagger UI's page alone, for a server that shows the same documents under several titles."""
+    page = _PAGE.format(title=html.escape(title), base=html.escape(path))
+    return StaticFile(page.encode(), _HTML, {"content-security-policy": _POLICY})
 
-    def __init__(self, content: bytes, content_type: str, headers: Mapping[str, str] | None = None) -> None:
+
+class StaticFile:
+    """An ASGI application of one file, compressed once; answers GET and HEAD, and 304 to who has it.
+
+    `packed` is the same content as gzip, where that is at hand.
+    """
+
+    def __init__(
+        self,
+        content: bytes,
+        content_type: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        packed: bytes | None = None,
+    ) -> None:
         self._plain = content
-        self._packed = gzip.compress(content, mtime=0)
+        self._packed = packed if packed is not None else gzip.compress(content, mtime=0)
         self._etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
         self._headers = (
             ("content-type", content_type),

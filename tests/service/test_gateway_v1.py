@@ -282,3 +282,12 @@ async def test_health_asks_the_services_and_life_does_not(gateway: Gateway) -> N
     life = await gateway.call("GET", "/livez", outside=True)
 
     assert (health.status, life.status) == (503, 200)
+
+
+async def test_pretty_indents_the_answer_and_is_not_taken_for_a_field(gateway: Gateway) -> None:
+    plain = await gateway.call("GET", "/v1/accounts", token=ADMIN)
+    pretty = await gateway.call("GET", "/v1/accounts?pretty", token=ADMIN)
+
+    assert (pretty.status, pretty.json) == (200, plain.json)
+    assert "\n  " in pretty.text
+    assert "\n" not in plain.text
