@@ -68,7 +68,10 @@ _ACCOUNT_RETRIES: Final[tuple[RetryPolicy, ...]] = (
     ),
 )
 _ORDER_RETRIES: Final = (
-    retry_policy(ORDER_SERVICE, ("GetOrder", "ListOrders", "ListAttempts")),
+    retry_policy(
+        ORDER_SERVICE,
+        ("GetOrder", "ListOrders", "ListAttempts", "GetTradingState", "HaltTrading", "ResumeTrading"),
+    ),
     retry_policy(
         ORDER_SERVICE,
         ("CancelOrder",),

@@ -35,10 +35,12 @@ from order_svc.resolve import ResolutionPolicy, Resolver
 from order_svc.servicer import SERVICE as GRPC_SERVICE
 from order_svc.servicer import OrderServicer, registration
 from order_svc.settings import ceilings_of, credentials_of, resolution_policy
+from order_svc.switch import TradingSwitch
+from order_svc.trade_health import Obstacle, TradeHealth
 from order_svc.unsent import Unsent
 from runtime.channel import open_channel
 from runtime.clock import SYSTEM_CLOCK, Clock
-from runtime.health import PROCESS, READ, TRADE
+from runtime.health import PROCESS, READ
 from runtime.log import write_line
 from runtime.server import GrpcServer
 from runtime.storage import Store, sqlite_path_for
@@ -64,6 +66,7 @@ class Base:
     following: Periodic
     tasks: OwnedTasks
     chases: OwnedTasks
+    switch: TradingSwitch
     clock: Clock
     checkpoint: OnCheckpoint
 
@@ -133,6 +136,9 @@ async def open_app(
         following = Periodic(
             follower.sweep, name="follow open orders", interval_seconds=FOLLOW_SECONDS, clock=clock
         )
+        health = TradeHealth()
+        switch = TradingSwitch(store=store, accounts=pool, tasks=tasks, health=health, clock=clock)
+        await switch.load()
         parts = _wire(
             settings,
             Base(
@@ -143,6 +149,7 @@ async def open_app(
                 following=following,
                 tasks=tasks,
                 chases=chases,
+                switch=switch,
                 clock=clock,
                 checkpoint=checkpoint,
             ),
@@ -151,18 +158,19 @@ async def open_app(
         server = await opened.enter_async_context(_server(settings, parts.servicer, clock))
         for name in (PROCESS, READ, GRPC_SERVICE):
             await server.health.set(name, serving=True)
+        await health.show_on(server.health)
         await opened.enter_async_context(following)
         async with asyncio.TaskGroup() as group:
-            recovering = group.create_task(_recover(parts, unfinished, server), name="recovery")
+            recovering = group.create_task(_recover(parts, unfinished, health), name="recovery")
             yield RunningOrders(server, parts.readiness)
             recovering.cancel()
 
 
-async def _recover(parts: Parts, unfinished: Unfinished, server: GrpcServer) -> None:
+async def _recover(parts: Parts, unfinished: Unfinished, health: TradeHealth) -> None:
     """Opens trading when the last run's orders have been looked up (reliability.md, section 7)."""
     await parts.recovery.run(unfinished)
     parts.readiness.open()
-    await server.health.set(TRADE, serving=True)
+    await health.note(Obstacle.RECOVERING, stands=False)
     logger.info("Trading is open")
 
 
@@ -204,6 +212,7 @@ def _wire(settings: Configuration, base: Base, policy: ResolutionPolicy) -> Part
         journal=base.journal,
         guard=base.guard,
         holds=HoldReleases(guard=base.guard, tasks=base.tasks),
+        switch=base.switch,
         resolver=resolver,
         attempt_log=attempt_log,
         tasks=base.tasks,
@@ -230,6 +239,7 @@ def _wire(settings: Configuration, base: Base, policy: ResolutionPolicy) -> Part
             lister=Lister(
                 accounts=base.accounts, journal=base.journal, follower=base.follower, clock=base.clock
             ),
+            switch=base.switch,
             attempt_log=attempt_log,
             clock=base.clock,
             order_timeout_seconds=settings.trading.order_timeout_seconds,

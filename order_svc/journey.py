@@ -32,6 +32,7 @@ from order_svc.refusals import (
 )
 from order_svc.reports import with_report
 from order_svc.resolve import Resolver
+from order_svc.switch import TradingSwitch
 from runtime.clock import Clock
 from runtime.errors import ServiceError
 
@@ -48,6 +49,7 @@ class JourneyTools:
     journal: Journal
     guard: Guard
     holds: HoldReleases
+    switch: TradingSwitch
     resolver: Resolver
     attempt_log: AttemptLog
     tasks: OwnedTasks
@@ -87,11 +89,13 @@ class Journey:
         refusal = await self._seek_permission()
         if refusal is None:
             await self._record_sending()
-            refusal = await self._renew_permission()
+            refusal = await self._renew_permission() or self._check_switch()
         if refusal is not None:
             return await self._deny(refusal)
         self._tools.checkpoint(Checkpoint.BEFORE_SEND)
-        conclusion = await self._send()
+        # Nothing may be awaited between the last look at the switch and this line.
+        with self._tools.switch.leaving(self._record.key):
+            conclusion = await self._send()
         if isinstance(conclusion, Refusal):
             return await self._deny(conclusion)
         self._tools.checkpoint(Checkpoint.AFTER_RESPONSE)
@@ -106,8 +110,15 @@ class Journey:
             return Refusal(
                 reason=AccountNotTradable.reason, text=f"the account may not trade: {standing.why_not}"
             )
-        refusal = check_rate(self._ceilings, recent_orders=self._recent_orders) or self._check_notional()
-        return refusal or await self._authorize()
+        return (
+            self._check_switch()
+            or check_rate(self._ceilings, recent_orders=self._recent_orders)
+            or self._check_notional()
+            or await self._authorize()
+        )
+
+    def _check_switch(self) -> Refusal | None:
+        return self._tools.switch.check(self._record.key.account_id, self._record.content)
 
     async def _authorize(self) -> Refusal | None:
         """Asks the guard, and checks that it speaks of the account whose keys are used here."""
@@ -211,6 +222,7 @@ class Journey:
         return self._record
 
     async def _deny(self, refusal: Refusal) -> OrderRecord:
+        self._attempt = replace(self._attempt, sent_at=None)
         await self._end(Step(event=OrderEvent.DENIED_BY_US, evidence=refusal.text), refusal, None)
         if self._may_have_hold:
             self._tools.holds.release_later(self._record.key, refusal.reason)

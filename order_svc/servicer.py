@@ -14,6 +14,7 @@ from order_svc.finding import Finder
 from order_svc.listing import Lister
 from order_svc.place import Placing
 from order_svc.receipt import take_receipt
+from order_svc.switch import TradingSwitch
 from order_svc.wire import answers, requests
 from runtime.clock import Clock
 from runtime.server import Registration
@@ -31,6 +32,7 @@ class OrderServicer(OrderServiceServicer):
         canceling: Canceling,
         finder: Finder,
         lister: Lister,
+        switch: TradingSwitch,
         attempt_log: AttemptLog,
         clock: Clock,
         order_timeout_seconds: float,
@@ -39,6 +41,7 @@ class OrderServicer(OrderServiceServicer):
         self._canceling = canceling
         self._finder = finder
         self._lister = lister
+        self._switch = switch
         self._attempt_log = attempt_log
         self._clock = clock
         self._order_timeout_seconds = order_timeout_seconds
@@ -100,6 +103,37 @@ class OrderServicer(OrderServiceServicer):
     ) -> order_service_pb2.ListTrackedLotsResponse:
         """Lists what was bought here and not yet sold."""
         return answers.lots(await self._lister.list_lots(requests.lots_account(request)))
+
+    async def HaltTrading(
+        self,
+        request: order_service_pb2.HaltTradingRequest,
+        context: ServicerContext[order_service_pb2.HaltTradingRequest, order_service_pb2.HaltTradingResponse],
+    ) -> order_service_pb2.HaltTradingResponse:
+        """Throws the kill switch."""
+        return answers.halted(
+            await self._switch.halt(requests.halt_wish(request), requests.halt_mode(request))
+        )
+
+    async def ResumeTrading(
+        self,
+        request: order_service_pb2.ResumeTradingRequest,
+        context: ServicerContext[
+            order_service_pb2.ResumeTradingRequest, order_service_pb2.ResumeTradingResponse
+        ],
+    ) -> order_service_pb2.ResumeTradingResponse:
+        """Lifts one halt."""
+        was_halted = await self._switch.resume(requests.halt_wish(request))
+        return answers.resumed(was_halted=was_halted, left=self._switch.halts)
+
+    async def GetTradingState(
+        self,
+        request: order_service_pb2.GetTradingStateRequest,
+        context: ServicerContext[
+            order_service_pb2.GetTradingStateRequest, order_service_pb2.GetTradingStateResponse
+        ],
+    ) -> order_service_pb2.GetTradingStateResponse:
+        """Shows the halts in force."""
+        return answers.trading_state(self._switch.halts)
 
 
 def registration(servicer: OrderServicer) -> Registration:

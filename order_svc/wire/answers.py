@@ -10,8 +10,10 @@ from broker.reports import BrokerOrder, PositionIntent
 from opitios.account.v1 import account_pb2
 from opitios.order.v1 import order_pb2, order_service_pb2
 from order_svc.cancel import Cancellation
+from order_svc.halts import Halt
 from order_svc.records import AttemptRecord, OrderRecord, Transition
 from order_svc.refusals import error_of
+from order_svc.switch import Halted
 from order_svc.timing_line import plain
 from order_svc.tracking import Lot
 from order_svc.view import OrderList, OrderView
@@ -75,6 +77,31 @@ def lots(found: Iterable[Lot]) -> order_service_pb2.ListTrackedLotsResponse:
             )
             for lot in found
         ]
+    )
+
+
+def halted(done: Halted) -> order_service_pb2.HaltTradingResponse:
+    """The answer to HaltTrading."""
+    return order_service_pb2.HaltTradingResponse(halt=_halt(done.halt), leaving=done.leaving)
+
+
+def resumed(*, was_halted: bool, left: Iterable[Halt]) -> order_service_pb2.ResumeTradingResponse:
+    """The answer to ResumeTrading."""
+    return order_service_pb2.ResumeTradingResponse(resumed=was_halted, halts=map(_halt, left))
+
+
+def trading_state(halts: Iterable[Halt]) -> order_service_pb2.GetTradingStateResponse:
+    """The answer to GetTradingState."""
+    return order_service_pb2.GetTradingStateResponse(halts=map(_halt, halts))
+
+
+def _halt(halt: Halt) -> order_service_pb2.Halt:
+    return order_service_pb2.Halt(
+        account_id=halt.account_id or "",
+        mode=enums.HALT_MODES_OUT[halt.mode],
+        requested_by=halt.requested_by,
+        reason=halt.reason,
+        halted_at=_stamp(halt.halted_at),
     )
 
 

@@ -13,16 +13,19 @@ from order_svc import fields
 from order_svc.attempt_log import Sketch
 from order_svc.cancel import CancelWish
 from order_svc.fields import Violations
+from order_svc.halts import HaltMode
 from order_svc.identifiers import ClientOrderId, OrderId
 from order_svc.listing import AttemptQuery, ListQuery, Scope
 from order_svc.names import OrderName
 from order_svc.order_rules import RawOrder, check_order
 from order_svc.place import PlaceOrder
+from order_svc.switch import HaltWish
 from order_svc.timing_line import AttemptKind
 from order_svc.wire import enums
 from runtime.errors import MalformedRequest
 
 MAX_REASON_CHARACTERS: Final = 200
+MAX_NAME_CHARACTERS: Final = 100
 MAX_ACCOUNT_CHARACTERS: Final = 128
 DEFAULT_LIMIT: Final = 100
 MAX_ORDERS: Final = 500
@@ -151,6 +154,35 @@ def lots_account(request: order_service_pb2.ListTrackedLotsRequest) -> str:
     account = _account(request.account_id, violations)
     violations.raise_if_any()
     return account
+
+
+def halt_wish(
+    request: order_service_pb2.HaltTradingRequest | order_service_pb2.ResumeTradingRequest,
+) -> HaltWish:
+    """Whose trading a request stops or lets go on; raises MalformedRequest."""
+    violations = Violations()
+    account = _account(request.account_id, violations) if request.account_id else ""
+    _required(request.requested_by, "requested_by", MAX_NAME_CHARACTERS, violations)
+    _required(request.reason, "reason", MAX_REASON_CHARACTERS, violations)
+    violations.raise_if_any()
+    return HaltWish(account=account, requested_by=request.requested_by, reason=request.reason)
+
+
+def halt_mode(request: order_service_pb2.HaltTradingRequest) -> HaltMode:
+    """What a halt lets through; raises MalformedRequest."""
+    violations = Violations()
+    mode = enums.HALT_MODES.get(request.mode)
+    if mode is None:
+        violations.add("mode", "must be HALT_MODE_HALTED or HALT_MODE_REDUCE_ONLY")
+        raise MalformedRequest(violations.found)
+    return mode
+
+
+def _required(text: str, path: str, maximum: int, violations: Violations) -> None:
+    if not text.strip():
+        violations.add(path, "is missing: everyone whose order is refused reads it")
+    elif len(text) > maximum or not text.isprintable():
+        violations.add(path, f"has {len(text)} characters: must be 1 to {maximum} printable ones")
 
 
 def _order_name(request: Named, violations: Violations) -> OrderName:

@@ -36,6 +36,8 @@ from order_svc.receipt import Receipt, take_receipt
 from order_svc.records import AttemptRecord, OrderRecord, Step
 from order_svc.refusals import JournalUnavailable
 from order_svc.resolve import ResolutionPolicy, Resolver
+from order_svc.switch import TradingSwitch
+from order_svc.trade_health import TradeHealth
 from order_svc.unsent import Unsent
 from runtime.clock import SYSTEM_CLOCK
 from runtime.storage import Store
@@ -108,7 +110,7 @@ class FullBudget(ScriptedOrders):
 
 
 def _placing(
-    journal: Journal, broker: ScriptedOrders, tasks: OwnedTasks, lines: list[str]
+    store: Store, journal: Journal, broker: ScriptedOrders, tasks: OwnedTasks, lines: list[str]
 ) -> tuple[Placing, Resolver]:
     accounts, guard = ScriptedAccounts({"paper": broker}), YesGuard()
     log = AttemptLog(
@@ -128,6 +130,9 @@ def _placing(
         journal=journal,
         guard=guard,
         holds=HoldReleases(guard=guard, tasks=tasks),
+        switch=TradingSwitch(
+            store=store, accounts=accounts, tasks=tasks, health=TradeHealth(), clock=SYSTEM_CLOCK
+        ),
         resolver=resolver,
         attempt_log=log,
         tasks=tasks,
@@ -165,7 +170,7 @@ async def test_an_order_that_left_is_unknown_not_failed_when_its_outcome_cannot_
     ):
         broker = BreakingBroker()
         broker.journal = FragileJournal(store)
-        placing, resolver = _placing(broker.journal, broker, tasks, [])
+        placing, resolver = _placing(store, broker.journal, broker, tasks, [])
         told = await placing.place(WISH, _receipt())
         broker.journal.broken = False
         await resolver.wait(KEY, until=SYSTEM_CLOCK.monotonic() + 10)
@@ -184,7 +189,7 @@ async def test_without_room_in_the_request_budget_nothing_is_sent_and_the_caller
         Store(f"sqlite:///{tmp_path}/orders.db", metadata=metadata) as store,
         OwnedTasks(grace_seconds=5) as tasks,
     ):
-        placing, _ = _placing(Journal(store), FullBudget(), tasks, lines)
+        placing, _ = _placing(store, Journal(store), FullBudget(), tasks, lines)
         first = await placing.place(WISH, _receipt())
         await placing.place(WISH, _receipt())
 
@@ -204,7 +209,7 @@ async def test_an_order_that_cannot_be_marked_as_sent_is_not_sent_and_a_repeat_c
         OwnedTasks(grace_seconds=5) as tasks,
     ):
         journal = FragileJournal(store)
-        placing, _ = _placing(journal, FullBudget(), tasks, lines)
+        placing, _ = _placing(store, journal, FullBudget(), tasks, lines)
         journal.broken = True
         with pytest.raises(JournalUnavailable):
             await placing.place(WISH, _receipt())
@@ -223,7 +228,7 @@ async def test_an_attempt_that_has_its_line_gets_no_second_one(tmp_path: Path) -
         OwnedTasks(grace_seconds=5) as tasks,
     ):
         journal = FragileJournal(store)
-        placing, _ = _placing(journal, FullBudget(), tasks, lines)
+        placing, _ = _placing(store, journal, FullBudget(), tasks, lines)
         journal.broken = True
         receipt = _receipt()
         with pytest.raises(JournalUnavailable):
