@@ -70,7 +70,15 @@ _ACCOUNT_RETRIES: Final[tuple[RetryPolicy, ...]] = (
 _ORDER_RETRIES: Final = (
     retry_policy(
         ORDER_SERVICE,
-        ("GetOrder", "ListOrders", "ListAttempts", "GetTradingState", "HaltTrading", "ResumeTrading"),
+        (
+            "PreviewOrder",
+            "GetOrder",
+            "ListOrders",
+            "ListAttempts",
+            "GetTradingState",
+            "HaltTrading",
+            "ResumeTrading",
+        ),
     ),
     retry_policy(
         ORDER_SERVICE,

@@ -28,7 +28,8 @@ from order_svc.listing import Lister
 from order_svc.log_tail import logged_attempts
 from order_svc.owned_tasks import OwnedTasks
 from order_svc.place import Placing
-from order_svc.ports import Accounts, Guard
+from order_svc.ports import Accounts
+from order_svc.preview import Previewing
 from order_svc.readiness import Readiness
 from order_svc.recover import Recovery, Unfinished, read_unfinished
 from order_svc.resolve import ResolutionPolicy, Resolver
@@ -60,7 +61,7 @@ class Base:
     """What every use case stands on."""
 
     accounts: Accounts
-    guard: Guard
+    guard: AccountServiceGuard
     journal: Journal
     follower: Follower
     following: Periodic
@@ -225,6 +226,15 @@ def _wire(settings: Configuration, base: Base, policy: ResolutionPolicy) -> Part
     return Parts(
         servicer=OrderServicer(
             placing=Placing(accounts=base.accounts, readiness=readiness, unsent=unsent, tools=tools),
+            previewing=Previewing(
+                accounts=base.accounts,
+                readiness=readiness,
+                journal=base.journal,
+                guard=base.guard,
+                switch=base.switch,
+                ceilings_of=tools.ceilings_of,
+                clock=base.clock,
+            ),
             canceling=Canceling(
                 CancelTools(
                     finder=finder,

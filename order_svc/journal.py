@@ -70,6 +70,12 @@ class Journal:
         change = update(attempts).where(attempts.c.attempt_id == attempt_id).values(logged=True)
         await self._write(lambda connection: connection.execute(change).close())
 
+    async def count_recent_attempts(self, account_id: AccountId, *, before: datetime) -> int:
+        """What counts towards max_orders_per_minute at that moment."""
+        return await self._read(
+            lambda connection: journal_changes.count_recent_attempts(connection, account_id, before)
+        )
+
     async def find(self, key: OrderKey) -> OrderRecord | None:
         """The order with this key."""
         return await self._read(lambda connection: journal_changes.find_order(connection, key))

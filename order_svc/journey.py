@@ -9,9 +9,8 @@ from loguru import logger
 from broker.rate_budget import Priority
 from broker.rate_gate import RateBudgetExhausted
 from broker.requests import OrderRequest
-from broker.standing import AccountUnverified
 from order_svc.attempt_log import AttemptLog
-from order_svc.ceilings import Ceilings, check_notional, check_rate
+from order_svc.ceilings import Ceilings
 from order_svc.checkpoints import Checkpoint, OnCheckpoint
 from order_svc.closing import close_from_order
 from order_svc.conclusion import Conclusion, conclude
@@ -21,11 +20,11 @@ from order_svc.identifiers import AccountId, ClientOrderId
 from order_svc.journal import Journal
 from order_svc.lifecycle import OrderEvent, OrderState
 from order_svc.owned_tasks import OwnedTasks
+from order_svc.permission import Situation, checks_after_guard, checks_before_guard, first_refusal
 from order_svc.ports import Authorized, Guard, NotAuthorized, TradingAccount
 from order_svc.receipt import Receipt
 from order_svc.records import AttemptRecord, OrderRecord, Refusal, Step
 from order_svc.refusals import (
-    AccountNotTradable,
     BalanceUnknown,
     RequestBudgetExhausted,
     SendDeadlinePassed,
@@ -80,7 +79,6 @@ class Journey:
         self._attempt = attempt
         self._receipt = receipt
         self._recent_orders = recent_orders
-        self._ceilings = tools.ceilings_of(record.key.account_id)
         self._authorized: Authorized | None = None
         self._may_have_hold = False
 
@@ -105,16 +103,17 @@ class Journey:
             return self._leave_unrecorded(error)
 
     async def _seek_permission(self) -> Refusal | None:
-        standing = self._account.standing
-        if standing.problem is not None and not standing.problem.heals:
-            return Refusal(
-                reason=AccountNotTradable.reason, text=f"the account may not trade: {standing.why_not}"
-            )
-        return (
-            self._check_switch()
-            or check_rate(self._ceilings, recent_orders=self._recent_orders)
-            or self._check_notional()
-            or await self._authorize()
+        return first_refusal(checks_before_guard(self._situation())) or await self._authorize()
+
+    def _situation(self) -> Situation:
+        account_id = self._record.key.account_id
+        return Situation(
+            account_id=account_id,
+            content=self._record.content,
+            standing=self._account.standing,
+            halts=self._tools.switch.halts,
+            ceilings=self._tools.ceilings_of(account_id),
+            recent_orders=self._recent_orders,
         )
 
     def _check_switch(self) -> Refusal | None:
@@ -132,25 +131,7 @@ class Journey:
             self._may_have_hold = answer.reason == BalanceUnknown.reason
             return _denial(answer)
         self._authorized = answer
-        return self._check_identity(answer) or self._check_notional() or self._check_time()
-
-    def _check_identity(self, answer: Authorized) -> Refusal | None:
-        standing = self._account.standing
-        if not standing.tradable:
-            return Refusal(
-                reason=AccountUnverified.reason, text=f"the account is not verified yet: {standing.why_not}"
-            )
-        if answer.account_number and standing.account_number not in (None, answer.account_number):
-            return Refusal(
-                reason=AccountNotTradable.reason,
-                text=f"account_svc checked account {answer.account_number}, these keys are for "
-                f"{standing.account_number}: give both services one configuration",
-            )
-        return None
-
-    def _check_notional(self) -> Refusal | None:
-        held = None if self._authorized is None else self._authorized.hold_amount
-        return check_notional(self._ceilings, self._record.content, hold_amount=held)
+        return first_refusal(checks_after_guard(self._situation(), answer)) or self._check_time()
 
     def _check_time(self) -> Refusal | None:
         late = self._tools.clock.monotonic() - self._receipt.answer_by

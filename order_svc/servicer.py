@@ -13,6 +13,7 @@ from order_svc.cancel import CANCEL_TIMEOUT_SECONDS, Canceling
 from order_svc.finding import Finder
 from order_svc.listing import Lister
 from order_svc.place import Placing
+from order_svc.preview import Previewing
 from order_svc.receipt import take_receipt
 from order_svc.switch import TradingSwitch
 from order_svc.wire import answers, requests
@@ -29,6 +30,7 @@ class OrderServicer(OrderServiceServicer):
         self,
         *,
         placing: Placing,
+        previewing: Previewing,
         canceling: Canceling,
         finder: Finder,
         lister: Lister,
@@ -38,6 +40,7 @@ class OrderServicer(OrderServiceServicer):
         order_timeout_seconds: float,
     ) -> None:
         self._placing = placing
+        self._previewing = previewing
         self._canceling = canceling
         self._finder = finder
         self._lister = lister
@@ -56,6 +59,16 @@ class OrderServicer(OrderServiceServicer):
         with self._attempt_log.line_on_refusal(requests.sketch_of_place(request), receipt):
             record = await self._placing.place(requests.place_order(request), receipt)
         return answers.placed(record)
+
+    async def PreviewOrder(
+        self,
+        request: order_service_pb2.PreviewOrderRequest,
+        context: ServicerContext[
+            order_service_pb2.PreviewOrderRequest, order_service_pb2.PreviewOrderResponse
+        ],
+    ) -> order_service_pb2.PreviewOrderResponse:
+        """Says what PlaceOrder would do."""
+        return answers.previewed(await self._previewing.preview(requests.place_order(request)))
 
     async def CancelOrder(
         self,

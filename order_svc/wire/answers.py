@@ -11,6 +11,8 @@ from opitios.account.v1 import account_pb2
 from opitios.order.v1 import order_pb2, order_service_pb2
 from order_svc.cancel import Cancellation
 from order_svc.halts import Halt
+from order_svc.permission import Check
+from order_svc.preview import Preview
 from order_svc.records import AttemptRecord, OrderRecord, Transition
 from order_svc.refusals import error_of
 from order_svc.switch import Halted
@@ -77,6 +79,41 @@ def lots(found: Iterable[Lot]) -> order_service_pb2.ListTrackedLotsResponse:
             )
             for lot in found
         ]
+    )
+
+
+def previewed(preview: Preview) -> order_service_pb2.PreviewOrderResponse:
+    """The answer to PreviewOrder; a refusal is an answer here, not an error."""
+    standing, refusal = preview.account.standing, preview.refusal
+    account_type = "" if standing.account_type is None else standing.account_type.value
+    return order_service_pb2.PreviewOrderResponse(
+        verdict=enums.PREVIEW_VERDICTS[preview.verdict],
+        reason="" if refusal is None else refusal.reason,
+        message="" if refusal is None else refusal.text,
+        checks=map(_check, preview.checks),
+        account_id=preview.account.account_id,
+        account_number=standing.account_number or "",
+        account_type=enums.ACCOUNT_TYPES.get(account_type, account_pb2.ACCOUNT_TYPE_UNSPECIFIED),
+        checked_at=_stamp(preview.checked_at),
+    )
+
+
+def _check(check: Check) -> order_service_pb2.OrderCheck:
+    result = order_service_pb2.CHECK_RESULT_PASSED
+    if check.refusal is not None:
+        result = order_service_pb2.CHECK_RESULT_FAILED
+    elif check.undecided:
+        result = order_service_pb2.CHECK_RESULT_UNDECIDED
+    return order_service_pb2.OrderCheck(
+        name=check.name.value,
+        result=result,
+        reason="" if check.refusal is None else check.refusal.reason,
+        message=check.undecided if check.refusal is None else check.refusal.text,
+        unit=check.unit.value,
+        limit=_decimal(check.limit),
+        used=_decimal(check.used),
+        left=_decimal(check.left),
+        needed=_decimal(check.needed),
     )
 
 

@@ -9,6 +9,7 @@ from order_svc.cancel_verdict import Outcome
 from order_svc.halts import HaltMode
 from order_svc.lifecycle import OrderState
 from order_svc.listing import Scope
+from order_svc.preview import PreviewVerdict
 from order_svc.timing_line import AttemptKind
 
 SIDES: Final = {order_pb2.SIDE_BUY: OrderSide.BUY, order_pb2.SIDE_SELL: OrderSide.SELL}
@@ -66,6 +67,12 @@ CANCEL_OUTCOMES: Final = {
 ATTEMPT_KINDS: Final = {
     AttemptKind.PLACE: order_service_pb2.ATTEMPT_KIND_PLACE,
     AttemptKind.CANCEL: order_service_pb2.ATTEMPT_KIND_CANCEL,
+}
+PREVIEW_VERDICTS: Final = {
+    PreviewVerdict.WOULD_SEND: order_service_pb2.PREVIEW_VERDICT_WOULD_SEND,
+    PreviewVerdict.WOULD_REFUSE: order_service_pb2.PREVIEW_VERDICT_WOULD_REFUSE,
+    PreviewVerdict.KNOWN_ALREADY: order_service_pb2.PREVIEW_VERDICT_KNOWN_ALREADY,
+    PreviewVerdict.UNDECIDED: order_service_pb2.PREVIEW_VERDICT_UNDECIDED,
 }
 HALT_MODES: Final = {
     order_service_pb2.HALT_MODE_HALTED: HaltMode.HALTED,

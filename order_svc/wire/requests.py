@@ -33,12 +33,13 @@ MAX_ATTEMPTS: Final = 1000
 MAX_SYMBOLS: Final = 100
 
 Named = order_service_pb2.GetOrderRequest | order_service_pb2.CancelOrderRequest
+Placeable = order_service_pb2.PlaceOrderRequest | order_service_pb2.PreviewOrderRequest
 T = TypeVar("T")
 K = TypeVar("K")
 
 
-def place_order(request: order_service_pb2.PlaceOrderRequest) -> PlaceOrder:
-    """The wish of a PlaceOrder request; raises MalformedRequest."""
+def place_order(request: Placeable) -> PlaceOrder:
+    """The wish of a PlaceOrder or PreviewOrder request; raises MalformedRequest."""
     violations = Violations()
     account = _account(request.account_id, violations)
     if request.client_order_id:
@@ -52,7 +53,7 @@ def place_order(request: order_service_pb2.PlaceOrderRequest) -> PlaceOrder:
     )
 
 
-def _raw_order(request: order_service_pb2.PlaceOrderRequest, violations: Violations) -> RawOrder:
+def _raw_order(request: Placeable, violations: Violations) -> RawOrder:
     return RawOrder(
         symbol=request.symbol,
         side=_optional(enums.SIDES, request.side, order_pb2.SIDE_UNSPECIFIED, "side", violations),
