@@ -14,6 +14,7 @@ from broker.pool import AccountPool, PoolLimits
 from broker.transport import AsyncTransport
 from config.schema import Configuration
 from order_svc.attempt_log import AttemptLog
+from order_svc.bulk import BulkPlacing
 from order_svc.cancel import Canceling, CancelTools
 from order_svc.checkpoints import OnCheckpoint, pass_by
 from order_svc.clients import GUARD_RETRIES, AccountServiceGuard
@@ -28,7 +29,7 @@ from order_svc.listing import Lister
 from order_svc.log_tail import logged_attempts
 from order_svc.owned_tasks import OwnedTasks
 from order_svc.place import Placing
-from order_svc.ports import Accounts
+from order_svc.ports import EveryAccount
 from order_svc.preview import Previewing
 from order_svc.readiness import Readiness
 from order_svc.recover import Recovery, Unfinished, read_unfinished
@@ -60,7 +61,7 @@ LEFTOVER_SECONDS: Final = 4.0
 class Base:
     """What every use case stands on."""
 
-    accounts: Accounts
+    accounts: EveryAccount
     guard: AccountServiceGuard
     journal: Journal
     follower: Follower
@@ -223,9 +224,13 @@ def _wire(settings: Configuration, base: Base, policy: ResolutionPolicy) -> Part
         on_bound=base.wake_follower,
         checkpoint=base.checkpoint,
     )
+    placing = Placing(accounts=base.accounts, readiness=readiness, unsent=unsent, tools=tools)
     return Parts(
         servicer=OrderServicer(
-            placing=Placing(accounts=base.accounts, readiness=readiness, unsent=unsent, tools=tools),
+            placing=placing,
+            bulk=BulkPlacing(
+                accounts=base.accounts, placing=placing, attempt_log=attempt_log, clock=base.clock
+            ),
             previewing=Previewing(
                 accounts=base.accounts,
                 readiness=readiness,

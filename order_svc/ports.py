@@ -101,6 +101,14 @@ class Accounts(Protocol):
         ...
 
 
+class EveryAccount(Accounts, Protocol):
+    """The accounts, also as a whole; AccountPool is one."""
+
+    def all(self) -> Sequence[TradingAccount]:
+        """Every enabled account, in the order of the configuration."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authorized:
     """The guard has set cash aside for the order and lets it out until `valid_until`."""

@@ -9,6 +9,7 @@ from grpc.aio import ServicerContext
 from opitios.order.v1 import order_service_pb2
 from opitios.order.v1.order_service_pb2_grpc import OrderServiceServicer, add_OrderServiceServicer_to_server
 from order_svc.attempt_log import AttemptLog
+from order_svc.bulk import BulkPlacing
 from order_svc.cancel import CANCEL_TIMEOUT_SECONDS, Canceling
 from order_svc.finding import Finder
 from order_svc.listing import Lister
@@ -31,6 +32,7 @@ class OrderServicer(OrderServiceServicer):
         *,
         placing: Placing,
         previewing: Previewing,
+        bulk: BulkPlacing,
         canceling: Canceling,
         finder: Finder,
         lister: Lister,
@@ -41,6 +43,7 @@ class OrderServicer(OrderServiceServicer):
     ) -> None:
         self._placing = placing
         self._previewing = previewing
+        self._bulk = bulk
         self._canceling = canceling
         self._finder = finder
         self._lister = lister
@@ -59,6 +62,19 @@ class OrderServicer(OrderServiceServicer):
         with self._attempt_log.line_on_refusal(requests.sketch_of_place(request), receipt):
             record = await self._placing.place(requests.place_order(request), receipt)
         return answers.placed(record)
+
+    async def BulkPlaceOrder(
+        self,
+        request: order_service_pb2.BulkPlaceOrderRequest,
+        context: ServicerContext[
+            order_service_pb2.BulkPlaceOrderRequest, order_service_pb2.BulkPlaceOrderResponse
+        ],
+    ) -> order_service_pb2.BulkPlaceOrderResponse:
+        """Places one order in many accounts."""
+        receipt = take_receipt(self._clock, timeout_seconds=self._order_timeout_seconds)
+        with self._attempt_log.line_on_refusal(requests.sketch_of_bulk(request), receipt):
+            results = await self._bulk.place(requests.bulk_wish(request), receipt)
+        return answers.bulk_placed(results)
 
     async def PreviewOrder(
         self,

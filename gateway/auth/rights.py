@@ -36,6 +36,7 @@ RIGHTS: Final[Mapping[str, Right]] = MappingProxyType(
         "opitios.account.v1.MarketDataService/GetOptionChain": Right.OWN_OR_NO_ACCOUNT,
         "opitios.account.v1.MarketDataService/GetStockBars": Right.OWN_OR_NO_ACCOUNT,
         "opitios.order.v1.OrderService/PlaceOrder": Right.OWN_ACCOUNT,
+        "opitios.order.v1.OrderService/BulkPlaceOrder": Right.ADMIN,
         "opitios.order.v1.OrderService/PreviewOrder": Right.OWN_ACCOUNT,
         "opitios.order.v1.OrderService/GetOrder": Right.OWN_ACCOUNT,
         "opitios.order.v1.OrderService/ListOrders": Right.OWN_ACCOUNT,

@@ -9,6 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from broker.reports import BrokerOrder, PositionIntent
 from opitios.account.v1 import account_pb2
 from opitios.order.v1 import order_pb2, order_service_pb2
+from order_svc.bulk import BulkResult
 from order_svc.cancel import Cancellation
 from order_svc.halts import Halt
 from order_svc.permission import Check
@@ -20,6 +21,7 @@ from order_svc.timing_line import plain
 from order_svc.tracking import Lot
 from order_svc.view import OrderList, OrderView
 from order_svc.wire import enums
+from runtime.errors import ServiceError
 
 
 def placed(record: OrderRecord) -> order_service_pb2.PlaceOrderResponse:
@@ -34,6 +36,33 @@ def placed(record: OrderRecord) -> order_service_pb2.PlaceOrderResponse:
         report=None,
     )
     return order_service_pb2.PlaceOrderResponse(order=order(view))
+
+
+def bulk_placed(results: Iterable[BulkResult]) -> order_service_pb2.BulkPlaceOrderResponse:
+    """The answer to BulkPlaceOrder: what PlaceOrder would have answered, account by account."""
+    written = [_bulk_result(one) for one in results]
+    unknown = sum(one.order.state == order_pb2.ORDER_STATE_UNKNOWN for one in written)
+    refused = sum(one.HasField("error") for one in written)
+    return order_service_pb2.BulkPlaceOrderResponse(
+        results=written, placed=len(written) - refused - unknown, refused=refused, unknown=unknown
+    )
+
+
+def _bulk_result(result: BulkResult) -> order_service_pb2.BulkOrderResult:
+    message = order_service_pb2.BulkOrderResult(
+        account_id=result.account_id, client_order_id=result.client_order_id
+    )
+    try:
+        if isinstance(result.outcome, ServiceError):
+            raise result.outcome
+        message.order.CopyFrom(placed(result.outcome).order)
+    except ServiceError as error:
+        message.error.CopyFrom(
+            order_service_pb2.BulkOrderError(
+                code=error.code.name, reason=error.reason, message=error.message, metadata=error.metadata
+            )
+        )
+    return message
 
 
 def got(view: OrderView) -> order_service_pb2.GetOrderResponse:

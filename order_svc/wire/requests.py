@@ -11,6 +11,7 @@ from broker.reports import OrderType, TimeInForce
 from opitios.order.v1 import order_pb2, order_service_pb2
 from order_svc import fields
 from order_svc.attempt_log import Sketch
+from order_svc.bulk import BulkWish
 from order_svc.cancel import CancelWish
 from order_svc.fields import Violations
 from order_svc.halts import HaltMode
@@ -31,6 +32,7 @@ DEFAULT_LIMIT: Final = 100
 MAX_ORDERS: Final = 500
 MAX_ATTEMPTS: Final = 1000
 MAX_SYMBOLS: Final = 100
+MAX_BULK_ACCOUNTS: Final = 1000
 
 Named = order_service_pb2.GetOrderRequest | order_service_pb2.CancelOrderRequest
 Placeable = order_service_pb2.PlaceOrderRequest | order_service_pb2.PreviewOrderRequest
@@ -53,7 +55,42 @@ def place_order(request: Placeable) -> PlaceOrder:
     )
 
 
-def _raw_order(request: Placeable, violations: Violations) -> RawOrder:
+def bulk_wish(request: order_service_pb2.BulkPlaceOrderRequest) -> BulkWish:
+    """The wish of a BulkPlaceOrder request; raises MalformedRequest."""
+    violations = Violations()
+    if len(request.account_ids) > MAX_BULK_ACCOUNTS:
+        violations.add("account_ids", f"has {len(request.account_ids)} entries: at most {MAX_BULK_ACCOUNTS}")
+    for number, text in enumerate(request.account_ids[:MAX_BULK_ACCOUNTS]):
+        _account(text, violations, path=f"account_ids[{number}]")
+    if request.client_order_id:
+        fields.client_order_id(request.client_order_id, violations)
+    content = check_order(_raw_order(request, violations), violations)
+    violations.raise_if_any()
+    if content is None:
+        raise MalformedRequest([], "the order cannot be read")
+    return BulkWish(
+        accounts=tuple(request.account_ids),
+        client_order_id=ClientOrderId(request.client_order_id) or None,
+        content=content,
+    )
+
+
+def sketch_of_bulk(request: order_service_pb2.BulkPlaceOrderRequest) -> Sketch:
+    """What the request says, right or wrong, for the one line of its refusal before any account is tried."""
+    return Sketch(
+        kind=AttemptKind.PLACE,
+        account_id=_short(",".join(request.account_ids)) or "-",
+        client_order_id=_short(request.client_order_id),
+        side=enums.SIDES.get(request.side),
+        symbol=request.symbol[: fields.MAX_SYMBOL_SHOWN].upper(),
+        qty=request.qty,
+        notional=request.notional,
+    )
+
+
+def _raw_order(
+    request: Placeable | order_service_pb2.BulkPlaceOrderRequest, violations: Violations
+) -> RawOrder:
     return RawOrder(
         symbol=request.symbol,
         side=_optional(enums.SIDES, request.side, order_pb2.SIDE_UNSPECIFIED, "side", violations),
@@ -210,11 +247,11 @@ def _order_id(text: str, violations: Violations) -> OrderId | None:
         return None
 
 
-def _account(text: str, violations: Violations) -> str:
+def _account(text: str, violations: Violations, *, path: str = "account_id") -> str:
     if not text:
-        violations.add("account_id", "is missing: give the account's id or name")
+        violations.add(path, "is missing: give the account's id or name")
     elif len(text) > MAX_ACCOUNT_CHARACTERS:
-        violations.add("account_id", f"has {len(text)} characters: at most {MAX_ACCOUNT_CHARACTERS}")
+        violations.add(path, f"has {len(text)} characters: at most {MAX_ACCOUNT_CHARACTERS}")
     return text
 
 
