@@ -16,7 +16,7 @@ from config.schema import Configuration
 from order_svc.attempt_log import AttemptLog
 from order_svc.bulk import BulkPlacing
 from order_svc.cancel import Canceling, CancelTools
-from order_svc.checkpoints import OnCheckpoint, pass_by
+from order_svc.checkpoints import Checkpoint, OnCheckpoint, pass_by
 from order_svc.clients import GUARD_RETRIES, AccountServiceGuard
 from order_svc.finding import Finder
 from order_svc.follow import Follower
@@ -89,9 +89,10 @@ class Parts:
 class RunningOrders:
     """The started service as its lifecycle sees it."""
 
-    def __init__(self, server: GrpcServer, readiness: Readiness) -> None:
+    def __init__(self, server: GrpcServer, readiness: Readiness, checkpoint: OnCheckpoint) -> None:
         self._server = server
         self._readiness = readiness
+        self._checkpoint = checkpoint
 
     @property
     def port(self) -> int:
@@ -101,6 +102,7 @@ class RunningOrders:
     async def stop(self, grace_seconds: float) -> None:
         """Takes nothing new, and returns when the calls under way have ended or after the grace."""
         self._readiness.drain()
+        self._checkpoint(Checkpoint.IN_DRAIN)
         await self._server.stop(grace_seconds)
 
 
@@ -164,7 +166,7 @@ async def open_app(
         await opened.enter_async_context(following)
         async with asyncio.TaskGroup() as group:
             recovering = group.create_task(_recover(parts, unfinished, health), name="recovery")
-            yield RunningOrders(server, parts.readiness)
+            yield RunningOrders(server, parts.readiness, checkpoint)
             recovering.cancel()
 
 

@@ -144,6 +144,14 @@ class Journal:
         query = select(attempts).where(~attempts.c.logged, attempts.c.completed_at.is_not(None))
         return await self._attempts(query.order_by(attempts.c.attempt_id))
 
+    async def find_unlogged(self, attempt_id: AttemptId) -> AttemptRecord | None:
+        """The attempt, if it is completed and not noted as logged."""
+        query = select(attempts).where(
+            attempts.c.attempt_id == attempt_id, ~attempts.c.logged, attempts.c.completed_at.is_not(None)
+        )
+        found = await self._attempts(query)
+        return found[0] if found else None
+
     async def find_unknown_attempt(self, key: OrderKey) -> AttemptRecord | None:
         """The order's newest attempt to place, if it was completed with an unknown outcome."""
         query = (

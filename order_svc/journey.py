@@ -81,6 +81,8 @@ class Journey:
         self._recent_orders = recent_orders
         self._authorized: Authorized | None = None
         self._may_have_hold = False
+        self.has_written_line = False
+        """Whether the attempt has its line, in case this breaks off."""
 
     async def run(self) -> OrderRecord:
         """The order with its outcome, UNKNOWN where that is not known when the caller must be answered."""
@@ -242,7 +244,11 @@ class Journey:
             self._record.key, [step], now, revise=revise, attempt=self._attempt
         )
         self._tools.checkpoint(Checkpoint.AFTER_RESULT_COMMIT)
-        self._tools.attempt_log.write(self._attempt)
+        self._write_line(self._attempt)
+
+    def _write_line(self, attempt: AttemptRecord) -> None:
+        self.has_written_line = True
+        self._tools.attempt_log.write(attempt)
         self._tools.checkpoint(Checkpoint.AFTER_LINE)
 
     async def _chase(self, conclusion: Conclusion) -> OrderRecord:
@@ -254,8 +260,7 @@ class Journey:
         await self._tools.resolver.wait(key, until=self._receipt.answer_by - CLOSE_MARGIN_SECONDS)
         closed = await self._tools.journal.close_attempt(self._attempt.attempt_id, self._close)
         if closed is not None:
-            self._tools.attempt_log.write(closed)
-            self._tools.checkpoint(Checkpoint.AFTER_LINE)
+            self._write_line(closed)
         return await self._tools.journal.find(key) or self._record
 
     def _close(self, attempt: AttemptRecord, order: OrderRecord | None) -> AttemptRecord:
