@@ -25,6 +25,7 @@ from order_svc.identifiers import AccountId
 from order_svc.journal import Journal
 from order_svc.journal_tables import metadata
 from order_svc.journey import JourneyTools
+from order_svc.late_orders import LateOrders
 from order_svc.listing import Lister
 from order_svc.log_tail import logged_attempts
 from order_svc.owned_tasks import OwnedTasks
@@ -37,6 +38,7 @@ from order_svc.resolve import ResolutionPolicy, Resolver
 from order_svc.servicer import SERVICE as GRPC_SERVICE
 from order_svc.servicer import OrderServicer, registration
 from order_svc.settings import ceilings_of, credentials_of, resolution_policy
+from order_svc.store_watch import PROBE_SECONDS, StoreWatch
 from order_svc.switch import TradingSwitch
 from order_svc.trade_health import Obstacle, TradeHealth
 from order_svc.unsent import Unsent
@@ -53,6 +55,8 @@ START_SECONDS: Final = 3.0
 """How long the start waits for the first reading of each account; a slower one is read on in the background."""
 FOLLOW_SECONDS: Final = 5.0
 """Between two readings of the open orders of an account: 12 of its 180 requests a minute."""
+LATE_SECONDS: Final = 60.0
+"""Between two looks for orders that reached the broker after their quarantine."""
 LEFTOVER_SECONDS: Final = 4.0
 """For orders under way after the calls have drained; what is left then is settled by the next start."""
 
@@ -83,6 +87,7 @@ class Parts:
 
     servicer: OrderServicer
     recovery: Recovery
+    late_orders: LateOrders
     readiness: Readiness
 
 
@@ -164,6 +169,13 @@ async def open_app(
             await server.health.set(name, serving=True)
         await health.show_on(server.health)
         await opened.enter_async_context(following)
+        watch = StoreWatch(journal, health)
+        for work, name, seconds in (
+            (parts.late_orders.sweep, "look for late orders", LATE_SECONDS),
+            (watch.probe, "probe the journal", PROBE_SECONDS),
+        ):
+            periodic = Periodic(work, name=name, interval_seconds=seconds, clock=clock)
+            await opened.enter_async_context(periodic)
         async with asyncio.TaskGroup() as group:
             recovering = group.create_task(_recover(parts, unfinished, health), name="recovery")
             yield RunningOrders(server, parts.readiness, checkpoint)
@@ -260,6 +272,9 @@ def _wire(settings: Configuration, base: Base, policy: ResolutionPolicy) -> Part
             attempt_log=attempt_log,
             clock=base.clock,
             order_timeout_seconds=settings.trading.order_timeout_seconds,
+        ),
+        late_orders=LateOrders(
+            accounts=base.accounts, journal=base.journal, resolver=resolver, clock=base.clock
         ),
         recovery=Recovery(
             accounts=base.accounts,

@@ -152,7 +152,8 @@ class Placing:
     async def _as_unknown(self, fallback: OrderRecord) -> OrderRecord:
         """The order as journalled; UNKNOWN while it is on its way, so that nobody sends a second one."""
         try:
-            record = await self._tools.journal.find(fallback.key) or fallback
+            # Its intent may wait for the disk still: what is told to a caller must survive a crash (I2).
+            record = await self._tools.journal.find_after_writes(fallback.key) or fallback
         except JournalUnavailable:
             record = fallback
         return replace(record, state=OrderState.UNKNOWN) if record.state.is_unresolved else record

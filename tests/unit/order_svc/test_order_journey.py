@@ -4,11 +4,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
+from sqlalchemy import Connection
 
 from broker.outcomes import Accepted, Submission
 from broker.rate_budget import Priority
@@ -30,6 +35,8 @@ from order_svc.records import AttemptRecord, OrderRecord, Step
 from order_svc.refusals import JournalUnavailable
 from runtime.clock import SYSTEM_CLOCK
 from runtime.storage import Store
+
+T = TypeVar("T")
 
 
 class FragileJournal(Journal):
@@ -174,3 +181,41 @@ async def test_an_attempt_that_has_its_line_gets_no_second_one(tmp_path: Path) -
         "journal_unavailable",
         "rate_budget_exhausted",
     ]
+
+
+class SlowStore(Store):
+    """Holds the first write back until `go` is set."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, metadata=metadata)
+        self.go = threading.Event()
+        self._held = False
+
+    async def write(self, change: Callable[[Connection], T]) -> T:
+        if self._held:
+            return await super().write(change)
+        self._held = True
+
+        def late(connection: Connection) -> T:
+            self.go.wait(10)
+            return change(connection)
+
+        return await super().write(late)
+
+
+async def test_unknown_is_told_only_of_an_order_that_a_crash_cannot_lose(tmp_path: Path) -> None:
+    async with SlowStore(f"sqlite:///{tmp_path}/orders.db") as store, OwnedTasks(grace_seconds=5) as tasks:
+        journal = Journal(store)
+        desk = desk_of(store, journal, FullBudget(), tasks, [])
+        impatient = replace(_receipt(), answer_by=SYSTEM_CLOCK.monotonic())
+        asked = asyncio.ensure_future(desk.placing.place(WISH, impatient))
+        done, _ = await asyncio.wait({asked}, timeout=0.2)
+        early = await journal.find(KEY)
+        store.go.set()
+        told = await asked
+        durable = await journal.find(KEY)
+
+    assert not done
+    assert early is None
+    assert durable is not None
+    assert told.key == durable.key
