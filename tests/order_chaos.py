@@ -39,7 +39,13 @@ FAULTS: tuple[Mapping[str, Any], ...] = (
     {"action": "status", "status": 429},
     {"action": "retry_after", "seconds": 1},
 )
-SEND_SECONDS = 0.5
+SEND_SECONDS = 1.2
+UNRESOLVED = {
+    order_pb2.ORDER_STATE_NEW,
+    order_pb2.ORDER_STATE_HELD,
+    order_pb2.ORDER_STATE_SENDING,
+    order_pb2.ORDER_STATE_UNKNOWN,
+}
 CONCURRENT = 4
 RESOLVED_WITHIN_SECONDS = 30.0
 
@@ -97,13 +103,17 @@ class Chaos:
 
     async def _until_known(self, wish: Mapping[str, Any]) -> None:
         request = GetOrderRequest(account_id=wish["account_id"], client_order_id=wish["client_order_id"])
-        started = time.monotonic()
+        started, was_unknown = time.monotonic(), False
         async with asyncio.timeout(RESOLVED_WITHIN_SECONDS):
-            order = (await self.service.stub.GetOrder(request, timeout=10)).order
-            if order.state != order_pb2.ORDER_STATE_UNKNOWN:
-                return
-            await self.service.log.wait_for("Order resolved:", f"client_order_id={wish['client_order_id']} ")
-        self.resolved_ms.append((time.monotonic() - started) * 1000)
+            while True:
+                seen = len(self.service.log.lines)
+                if (await self.service.stub.GetOrder(request, timeout=10)).order.state not in UNRESOLVED:
+                    break
+                was_unknown = True
+                # Whatever ends it writes a line.
+                await self.service.log.wait_beyond(seen)
+        if was_unknown:
+            self.resolved_ms.append((time.monotonic() - started) * 1000)
 
 
 async def run(folder: Path, *, seed: int, histories: int, lost: float) -> tuple[History, list[float]]:
