@@ -191,9 +191,9 @@ class SlowStore(Store):
         self.go = threading.Event()
         self._held = False
 
-    async def write(self, change: Callable[[Connection], T]) -> T:
+    async def write(self, change: Callable[[Connection], T], *, lock: str | None = None) -> T:
         if self._held:
-            return await super().write(change)
+            return await super().write(change, lock=lock)
         self._held = True
 
         def late(connection: Connection) -> T:

@@ -120,10 +120,10 @@ class BreakableStore(Store):
 
     broken = False
 
-    async def write(self, change: Callable[[Connection], T]) -> T:
+    async def write(self, change: Callable[[Connection], T], *, lock: str | None = None) -> T:
         if self.broken:
             raise StoreUnreachable("disk full")
-        return await super().write(change)
+        return await super().write(change, lock=lock)
 
 
 async def test_trade_is_off_while_the_journal_cannot_be_written_and_on_again_by_itself(
