@@ -56,6 +56,8 @@ START_SECONDS: Final = 3.0
 """How long the start waits for the first reading of each account; a slower one is read on in the background."""
 FOLLOW_SECONDS: Final = 5.0
 """Between two readings of the open orders of an account: 12 of its 180 requests a minute."""
+FOLLOW_REST_SECONDS: Final = 1.0
+"""At least, since each order placed asks for a reading: the broker's budget is for orders."""
 LATE_SECONDS: Final = 60.0
 """Between two looks for orders that reached the broker after their quarantine."""
 LEFTOVER_SECONDS: Final = 4.0
@@ -144,7 +146,11 @@ async def open_app(
         chases = await opened.enter_async_context(OwnedTasks(grace_seconds=0))
         follower = Follower(accounts=pool, journal=journal, clock=clock)
         following = Periodic(
-            follower.sweep, name="follow open orders", interval_seconds=FOLLOW_SECONDS, clock=clock
+            follower.sweep,
+            name="follow open orders",
+            interval_seconds=FOLLOW_SECONDS,
+            rest_seconds=FOLLOW_REST_SECONDS,
+            clock=clock,
         )
         health = TradeHealth()
         switch = TradingSwitch(store=store, accounts=pool, tasks=tasks, health=health, clock=clock)
