@@ -26,7 +26,7 @@ SCENARIO = {
         {**ACCOUNT, "cash": "10000000"},
         {**ACCOUNT, "name": "b", "key": "PKOTHER", "account_number": "PA2", "cash": "10000000"},
     ],
-    "quotes": dict.fromkeys(("AAPL", "MSFT", "NVDA"), {"bid": "189.98", "ask": "190.02", "last": "190.00"}),
+    "quotes": {symbol: {"bid": "189.98", "ask": "190.02"} for symbol in ("AAPL", "MSFT", "NVDA")},
 }
 # Closed orders and requests leave memory a thousand at a time, so that these do for one lot and some more.
 MANY = 1_100
@@ -71,6 +71,7 @@ async def placed(sandbox: Sandbox, http: aiohttp.ClientSession) -> list[Json]:
     async with http.delete(f"/v2/orders/{over['legs'][0]['id']}") as answer:
         assert answer.status == 204
     orders = [await sent(http, buy(f"many-{number}")) for number in range(MANY)]
+    sandbox.now()  # the last one fills
     assert len(sandbox.exchange.accounts["a"].orders) < MANY - 900, "nothing has been archived"
     return [waiting, *waiting["legs"], over, *over["legs"], *orders]
 
