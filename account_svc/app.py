@@ -30,7 +30,7 @@ from config.trading import AccountSettings, TradingSettings
 from runtime.clock import SYSTEM_CLOCK, Clock
 from runtime.health import PROCESS, READ
 from runtime.server import GrpcServer, Registration
-from runtime.storage import Store, sqlite_path_for
+from runtime.storage import Store, service_url
 from runtime.tasks import Periodic
 
 SERVICE: Final = "account_svc"
@@ -47,7 +47,7 @@ async def open_app(settings: Configuration, *, clock: Clock = SYSTEM_CLOCK) -> A
     policy = policy_of(settings.trading, settings.accounts)
     async with AsyncExitStack() as opened:
         store = await opened.enter_async_context(
-            Store(sqlite_path_for(settings.storage.url, SERVICE), metadata=METADATA)
+            Store(service_url(settings.storage.url, SERVICE), metadata=METADATA)
         )
         holds = Holds(store, clock=clock)
         pool = await _open_pool(opened, settings, clock)

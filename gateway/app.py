@@ -78,7 +78,18 @@ _ACCOUNT_RETRIES: Final[tuple[RetryPolicy, ...]] = (
     ),
 )
 _ORDER_RETRIES: Final = (
-    retry_policy(ORDER_SERVICE, ("GetOrder", "ListOrders", "ListAttempts")),
+    retry_policy(
+        ORDER_SERVICE,
+        (
+            "PreviewOrder",
+            "GetOrder",
+            "ListOrders",
+            "ListAttempts",
+            "GetTradingState",
+            "HaltTrading",
+            "ResumeTrading",
+        ),
+    ),
     retry_policy(
         ORDER_SERVICE,
         ("CancelOrder",),

@@ -7,12 +7,14 @@ from enum import Enum
 class Checkpoint(Enum):
     """A moment after which a crash must lose nothing and repeat nothing."""
 
+    AFTER_VALIDATE = "after-validate"
     AFTER_INTENT_COMMIT = "after-intent-commit"
     BEFORE_SEND = "before-send"
     AFTER_RESPONSE = "after-response"
     AFTER_RESULT_COMMIT = "after-result-commit"
     AFTER_LINE = "after-line"
     IN_RECOVERY = "in-recovery"
+    IN_DRAIN = "in-drain"
 
 
 OnCheckpoint = Callable[[Checkpoint], None]

@@ -9,8 +9,8 @@ from loguru import logger
 from opitios.account.v1 import account_pb2, account_service_pb2
 from opitios.account.v1.account_service_pb2_grpc import AccountServiceStub
 from order_svc.content import OrderContent
-from order_svc.identifiers import OrderKey
-from order_svc.ports import Authorization, Authorized, NotAuthorized
+from order_svc.identifiers import AccountId, OrderKey
+from order_svc.ports import Authorization, Authorized, Balance, BalanceVerdict, NotAuthorized
 from order_svc.refusals import AccountNotTradable, BalanceUnknown, InsufficientBalance
 from runtime.channel import RetryPolicy, retry_policy
 from runtime.clock import Clock
@@ -19,11 +19,16 @@ from runtime.status import from_rpc_error
 AUTHORIZE_TIMEOUT_SECONDS: Final = 1.5
 """reliability.md, section 6."""
 
+CHECK_TIMEOUT_SECONDS: Final = 2.0
+"""As for any read."""
+LITERAL: Final = "literal"
+"""The mode in which an order's own cost does not count; any other is taken to count it."""
+
 GUARD_RETRIES: Final[tuple[RetryPolicy, ...]] = (
     # Safe: hold_id makes a second call take no second hold.
     retry_policy(
         "opitios.account.v1.AccountService",
-        ("AuthorizeOrder", "ReleaseHold"),
+        ("AuthorizeOrder", "ReleaseHold", "CheckBalance"),
         codes=(grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.ABORTED),
     ),
 )
@@ -31,6 +36,10 @@ GUARD_RETRIES: Final[tuple[RetryPolicy, ...]] = (
 _TYPES: Final = {
     account_pb2.ACCOUNT_TYPE_PAPER: "paper",
     account_pb2.ACCOUNT_TYPE_LIVE: "live",
+}
+_VERDICTS: Final = {
+    account_pb2.BALANCE_VERDICT_ALLOWED: BalanceVerdict.ALLOWED,
+    account_pb2.BALANCE_VERDICT_BELOW: BalanceVerdict.BELOW,
 }
 _KNOWN_REASONS: Final = frozenset(
     {InsufficientBalance.reason, BalanceUnknown.reason, AccountNotTradable.reason}
@@ -54,6 +63,17 @@ class AccountServiceGuard:
         except grpc.aio.AioRpcError as error:
             return _unanswered(from_rpc_error(error).message)
         return _authorization(answer, asked)
+
+    async def check_balance(self, account_id: AccountId) -> Balance:
+        """The account's figures; an account_svc that does not answer is a balance that is not known."""
+        request = account_service_pb2.CheckBalanceRequest(account_id=account_id)
+        try:
+            answer = await self._stub.CheckBalance(request, timeout=CHECK_TIMEOUT_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            return Balance(
+                verdict=BalanceVerdict.UNKNOWN, text=_unanswered(from_rpc_error(error).message).text
+            )
+        return _balance(answer)
 
     async def release(self, key: OrderKey, reason: str) -> None:
         """Tells account_svc; where it does not answer, it finds the truth at the broker by itself."""
@@ -105,6 +125,22 @@ def _authorization(answer: account_service_pb2.AuthorizeOrderResponse, asked: fl
         account_number=answer.account_number,
         account_type=account_type,
     )
+
+
+def _balance(answer: account_service_pb2.CheckBalanceResponse) -> Balance:
+    return Balance(
+        verdict=_VERDICTS.get(answer.verdict, BalanceVerdict.UNKNOWN),
+        text=answer.reason,
+        cash=_decimal(answer.cash),
+        holds=_decimal(answer.holds_total),
+        minimum=_decimal(answer.minimum_balance),
+        counts_cost=answer.check_enabled and answer.mode != LITERAL,
+        account_number=answer.account_number,
+    )
+
+
+def _decimal(text: str) -> Decimal | None:
+    return Decimal(text) if text else None
 
 
 def _unanswered(message: str) -> NotAuthorized:

@@ -3,7 +3,7 @@
 All writes go through the store's one writer, so two of them never interleave.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -16,13 +16,18 @@ from order_svc.journal_rows import read_attempt, read_order, read_transition
 from order_svc.journal_tables import attempts, intents, transitions
 from order_svc.lifecycle import OrderState
 from order_svc.records import UNKNOWN_OUTCOME, AttemptRecord, OrderRecord, Step, Transition
-from order_svc.refusals import JournalUnavailable
+from order_svc.refusals import JournalUnavailable, OrderNotPlaced
 from order_svc.timing_line import AttemptKind
 from runtime.storage import Store, StoreUnreachable
 
 __all__ = ["Journal"]
 
 T = TypeVar("T")
+OnWrite = Callable[[JournalUnavailable | None], Awaitable[None]]
+
+
+async def _ignore(_fault: JournalUnavailable | None) -> None:
+    return
 
 
 class Journal:
@@ -30,6 +35,15 @@ class Journal:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._on_write: OnWrite = _ignore
+
+    def tell_of_faults(self, on_write: OnWrite) -> None:
+        """From now on `on_write` hears of every write: its fault, or `None` where it is durable."""
+        self._on_write = on_write
+
+    async def probe(self) -> None:
+        """Writes something that means nothing; raises JournalUnavailable."""
+        await self._write(journal_changes.write_probe)
 
     async def open(self, draft: OrderRecord, attempt: AttemptRecord) -> Opening:
         """Inserts a NEW intent with its first attempt, or says what its key already stands for (I1, I4)."""
@@ -70,9 +84,19 @@ class Journal:
         change = update(attempts).where(attempts.c.attempt_id == attempt_id).values(logged=True)
         await self._write(lambda connection: connection.execute(change).close())
 
+    async def count_recent_attempts(self, account_id: AccountId, *, before: datetime) -> int:
+        """What counts towards max_orders_per_minute at that moment."""
+        return await self._read(
+            lambda connection: journal_changes.count_recent_attempts(connection, account_id, before)
+        )
+
     async def find(self, key: OrderKey) -> OrderRecord | None:
         """The order with this key."""
         return await self._read(lambda connection: journal_changes.find_order(connection, key))
+
+    async def find_after_writes(self, key: OrderKey) -> OrderRecord | None:
+        """The order with this key once every write asked for before is durable."""
+        return await self._write(lambda connection: journal_changes.find_order(connection, key))
 
     async def find_by_order_id(self, account_id: AccountId, order_id: OrderId) -> OrderRecord | None:
         """The order that is bound to the broker's id."""
@@ -93,6 +117,16 @@ class Journal:
         where = _in_state(lambda state: state.is_open_at_broker)
         return await self._orders(
             where if account_id is None else and_(where, intents.c.account_id == account_id)
+        )
+
+    async def concluded_absent(self, *, since: datetime) -> tuple[OrderRecord, ...]:
+        """Orders received since then whose answer was lost and that were concluded not to exist."""
+        return await self._orders(
+            and_(
+                intents.c.state == OrderState.NOT_PLACED.value,
+                intents.c.reason == OrderNotPlaced.reason,
+                intents.c.received_at > since,
+            )
         )
 
     async def filled(self, account_id: AccountId) -> tuple[OrderRecord, ...]:
@@ -138,6 +172,14 @@ class Journal:
         query = select(attempts).where(~attempts.c.logged, attempts.c.completed_at.is_not(None))
         return await self._attempts(query.order_by(attempts.c.attempt_id))
 
+    async def find_unlogged(self, attempt_id: AttemptId) -> AttemptRecord | None:
+        """The attempt, if it is completed and not noted as logged."""
+        query = select(attempts).where(
+            attempts.c.attempt_id == attempt_id, ~attempts.c.logged, attempts.c.completed_at.is_not(None)
+        )
+        found = await self._attempts(query)
+        return found[0] if found else None
+
     async def find_unknown_attempt(self, key: OrderKey) -> AttemptRecord | None:
         """The order's newest attempt to place, if it was completed with an unknown outcome."""
         query = (
@@ -155,9 +197,13 @@ class Journal:
 
     async def _write(self, change: Callable[[Connection], T]) -> T:
         try:
-            return await self._store.write(change)
+            written = await self._store.write(change)
         except StoreUnreachable as e:
-            raise JournalUnavailable("the order journal cannot be written") from e
+            fault = JournalUnavailable("the order journal cannot be written")
+            await self._on_write(fault)
+            raise fault from e
+        await self._on_write(None)
+        return written
 
     async def _read(self, query: Callable[[Connection], T]) -> T:
         try:

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
 
 from order_svc.content import fingerprint
-from order_svc.identifiers import AttemptId, OrderKey
+from order_svc.identifiers import AccountId, AttemptId, OrderKey
 from order_svc.journal_rows import attempt_row, changing_columns, order_row, read_attempt, read_order
-from order_svc.journal_tables import attempts, intents, transitions
+from order_svc.journal_tables import attempts, intents, probes, transitions
 from order_svc.lifecycle import OrderEvent, OrderState, apply
 from order_svc.records import AttemptRecord, OrderRecord, Step
 from order_svc.refusals import may_try_again
@@ -56,7 +56,7 @@ def open_intent(connection: Connection, draft: OrderRecord, attempt: AttemptReco
     """Inserts the intent and its attempt, or says what its key stands for already."""
     existing = find_order(connection, draft.key)
     if existing is None:
-        recent = _recent_attempts(connection, draft)
+        recent = count_recent_attempts(connection, draft.key.account_id, draft.received_at)
         connection.execute(insert(intents).values(order_row(draft)))
         _insert_transition(connection, draft.key, OrderState.NEW, draft.received_at, "received")
         insert_attempt(connection, attempt)
@@ -65,7 +65,7 @@ def open_intent(connection: Connection, draft: OrderRecord, attempt: AttemptReco
         return Reused(record=existing)
     if existing.refusal is None or not existing.state.is_final or not may_try_again(existing.refusal):
         return Known(record=existing)
-    recent = _recent_attempts(connection, draft)
+    recent = count_recent_attempts(connection, draft.key.account_id, draft.received_at)
     again = Step(event=OrderEvent.TRIED_AGAIN, evidence="repeated by the caller after nothing had been taken")
     record = advance(connection, draft.key, [again], draft.received_at, revise=lambda _: draft, attempt=None)
     insert_attempt(connection, attempt)
@@ -114,6 +114,12 @@ def insert_attempt(connection: Connection, attempt: AttemptRecord) -> None:
     connection.execute(insert(attempts).values(logged=False, **attempt_row(attempt)))
 
 
+def write_probe(connection: Connection) -> None:
+    """Replaces the one row that says nothing, so that the commit has something to make durable."""
+    connection.execute(delete(probes))
+    connection.execute(insert(probes).values(id=1))
+
+
 def find_order(connection: Connection, key: OrderKey) -> OrderRecord | None:
     """The order with this key."""
     row = connection.execute(select(intents).where(_is(key))).mappings().one_or_none()
@@ -143,12 +149,13 @@ def _insert_transition(
     )
 
 
-def _recent_attempts(connection: Connection, draft: OrderRecord) -> int:
+def count_recent_attempts(connection: Connection, account_id: AccountId, before: datetime) -> int:
+    """Attempts to place in the minute before, that were sent or are under way."""
     counted = or_(attempts.c.sent_at.is_not(None), attempts.c.completed_at.is_(None))
     query = select(func.count()).where(
-        attempts.c.account_id == draft.key.account_id,
+        attempts.c.account_id == account_id,
         attempts.c.kind == AttemptKind.PLACE.value,
-        attempts.c.received_at > draft.received_at - RATE_WINDOW,
+        attempts.c.received_at > before - RATE_WINDOW,
         counted,
     )
     return connection.execute(query).scalar_one()

@@ -153,3 +153,6 @@ transitions: Final = Table(
     ),
 )
 Index("transitions_by_order", transitions.c.account_id, transitions.c.client_order_id)
+
+probes: Final = Table("probes", metadata, Column("id", Integer, primary_key=True, autoincrement=False))
+"""One row, written to learn whether the store can be."""

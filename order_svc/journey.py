@@ -9,9 +9,8 @@ from loguru import logger
 from broker.rate_budget import Priority
 from broker.rate_gate import RateBudgetExhausted
 from broker.requests import OrderRequest
-from broker.standing import AccountUnverified
 from order_svc.attempt_log import AttemptLog
-from order_svc.ceilings import Ceilings, check_notional, check_rate
+from order_svc.ceilings import Ceilings
 from order_svc.checkpoints import Checkpoint, OnCheckpoint
 from order_svc.closing import close_from_order
 from order_svc.conclusion import Conclusion, conclude
@@ -21,17 +20,18 @@ from order_svc.identifiers import AccountId, ClientOrderId
 from order_svc.journal import Journal
 from order_svc.lifecycle import OrderEvent, OrderState
 from order_svc.owned_tasks import OwnedTasks
+from order_svc.permission import Situation, checks_after_guard, checks_before_guard, first_refusal
 from order_svc.ports import Authorized, Guard, NotAuthorized, TradingAccount
 from order_svc.receipt import Receipt
 from order_svc.records import AttemptRecord, OrderRecord, Refusal, Step
 from order_svc.refusals import (
-    AccountNotTradable,
     BalanceUnknown,
     RequestBudgetExhausted,
     SendDeadlinePassed,
 )
 from order_svc.reports import with_report
 from order_svc.resolve import Resolver
+from order_svc.switch import TradingSwitch
 from runtime.clock import Clock
 from runtime.errors import ServiceError
 
@@ -48,6 +48,7 @@ class JourneyTools:
     journal: Journal
     guard: Guard
     holds: HoldReleases
+    switch: TradingSwitch
     resolver: Resolver
     attempt_log: AttemptLog
     tasks: OwnedTasks
@@ -78,20 +79,23 @@ class Journey:
         self._attempt = attempt
         self._receipt = receipt
         self._recent_orders = recent_orders
-        self._ceilings = tools.ceilings_of(record.key.account_id)
         self._authorized: Authorized | None = None
         self._may_have_hold = False
+        self.has_written_line = False
+        """Whether the attempt has its line, in case this breaks off."""
 
     async def run(self) -> OrderRecord:
         """The order with its outcome, UNKNOWN where that is not known when the caller must be answered."""
         refusal = await self._seek_permission()
         if refusal is None:
             await self._record_sending()
-            refusal = await self._renew_permission()
+            refusal = await self._renew_permission() or self._check_switch()
         if refusal is not None:
             return await self._deny(refusal)
         self._tools.checkpoint(Checkpoint.BEFORE_SEND)
-        conclusion = await self._send()
+        # Nothing may be awaited between the last look at the switch and this line.
+        with self._tools.switch.leaving(self._record.key):
+            conclusion = await self._send()
         if isinstance(conclusion, Refusal):
             return await self._deny(conclusion)
         self._tools.checkpoint(Checkpoint.AFTER_RESPONSE)
@@ -101,13 +105,21 @@ class Journey:
             return self._leave_unrecorded(error)
 
     async def _seek_permission(self) -> Refusal | None:
-        standing = self._account.standing
-        if standing.problem is not None and not standing.problem.heals:
-            return Refusal(
-                reason=AccountNotTradable.reason, text=f"the account may not trade: {standing.why_not}"
-            )
-        refusal = check_rate(self._ceilings, recent_orders=self._recent_orders) or self._check_notional()
-        return refusal or await self._authorize()
+        return first_refusal(checks_before_guard(self._situation())) or await self._authorize()
+
+    def _situation(self) -> Situation:
+        account_id = self._record.key.account_id
+        return Situation(
+            account_id=account_id,
+            content=self._record.content,
+            standing=self._account.standing,
+            halts=self._tools.switch.halts,
+            ceilings=self._tools.ceilings_of(account_id),
+            recent_orders=self._recent_orders,
+        )
+
+    def _check_switch(self) -> Refusal | None:
+        return self._tools.switch.check(self._record.key.account_id, self._record.content)
 
     async def _authorize(self) -> Refusal | None:
         """Asks the guard, and checks that it speaks of the account whose keys are used here."""
@@ -121,25 +133,7 @@ class Journey:
             self._may_have_hold = answer.reason == BalanceUnknown.reason
             return _denial(answer)
         self._authorized = answer
-        return self._check_identity(answer) or self._check_notional() or self._check_time()
-
-    def _check_identity(self, answer: Authorized) -> Refusal | None:
-        standing = self._account.standing
-        if not standing.tradable:
-            return Refusal(
-                reason=AccountUnverified.reason, text=f"the account is not verified yet: {standing.why_not}"
-            )
-        if answer.account_number and standing.account_number not in (None, answer.account_number):
-            return Refusal(
-                reason=AccountNotTradable.reason,
-                text=f"account_svc checked account {answer.account_number}, these keys are for "
-                f"{standing.account_number}: give both services one configuration",
-            )
-        return None
-
-    def _check_notional(self) -> Refusal | None:
-        held = None if self._authorized is None else self._authorized.hold_amount
-        return check_notional(self._ceilings, self._record.content, hold_amount=held)
+        return first_refusal(checks_after_guard(self._situation(), answer)) or self._check_time()
 
     def _check_time(self) -> Refusal | None:
         late = self._tools.clock.monotonic() - self._receipt.answer_by
@@ -211,6 +205,7 @@ class Journey:
         return self._record
 
     async def _deny(self, refusal: Refusal) -> OrderRecord:
+        self._attempt = replace(self._attempt, sent_at=None)
         await self._end(Step(event=OrderEvent.DENIED_BY_US, evidence=refusal.text), refusal, None)
         if self._may_have_hold:
             self._tools.holds.release_later(self._record.key, refusal.reason)
@@ -249,7 +244,11 @@ class Journey:
             self._record.key, [step], now, revise=revise, attempt=self._attempt
         )
         self._tools.checkpoint(Checkpoint.AFTER_RESULT_COMMIT)
-        self._tools.attempt_log.write(self._attempt)
+        self._write_line(self._attempt)
+
+    def _write_line(self, attempt: AttemptRecord) -> None:
+        self.has_written_line = True
+        self._tools.attempt_log.write(attempt)
         self._tools.checkpoint(Checkpoint.AFTER_LINE)
 
     async def _chase(self, conclusion: Conclusion) -> OrderRecord:
@@ -261,8 +260,7 @@ class Journey:
         await self._tools.resolver.wait(key, until=self._receipt.answer_by - CLOSE_MARGIN_SECONDS)
         closed = await self._tools.journal.close_attempt(self._attempt.attempt_id, self._close)
         if closed is not None:
-            self._tools.attempt_log.write(closed)
-            self._tools.checkpoint(Checkpoint.AFTER_LINE)
+            self._write_line(closed)
         return await self._tools.journal.find(key) or self._record
 
     def _close(self, attempt: AttemptRecord, order: OrderRecord | None) -> AttemptRecord:

@@ -10,14 +10,14 @@ from order_svc.content import OrderContent, fingerprint
 from order_svc.identifiers import AccountId, ClientOrderId, OrderKey, make_client_order_id
 from order_svc.in_flight import Flight, InFlight
 from order_svc.journal_changes import Known, Opened, Opening, Reused
-from order_svc.journey import Journey, JourneyTools
+from order_svc.journey import CLOSE_MARGIN_SECONDS, Journey, JourneyTools
 from order_svc.lifecycle import OrderState
 from order_svc.listed_symbols import ListedSymbols
 from order_svc.ports import Accounts, TradingAccount
 from order_svc.readiness import Readiness
 from order_svc.receipt import Receipt
 from order_svc.records import AttemptRecord, OrderRecord
-from order_svc.refusals import ClientOrderIdReused, JournalUnavailable
+from order_svc.refusals import ClientOrderIdReused, JournalUnavailable, NeverSent
 from order_svc.timing_line import AttemptKind
 from order_svc.unsent import Unsent
 from runtime.context import use_deadline
@@ -63,6 +63,7 @@ class Placing:
         """
         self._readiness.check()
         account = self._accounts.resolve(wish.account)
+        self._tools.checkpoint(Checkpoint.AFTER_VALIDATE)
         made = make_client_order_id(receipt.received_at)
         key = OrderKey(AccountId(account.account_id), wish.client_order_id or made)
         task = self._join(key, wish.content) or self._start(key, wish.content, account, receipt)
@@ -98,15 +99,15 @@ class Placing:
             attempt = _attempt(draft, receipt)
             match await self._open(draft, attempt):
                 case Opened() as opened:
-                    self._tools.checkpoint(Checkpoint.AFTER_INTENT_COMMIT)
-                    return await Journey(
+                    journey = Journey(
                         self._tools,
                         account=account,
                         record=opened.record,
                         attempt=attempt,
                         receipt=receipt,
                         recent_orders=opened.recent_attempts,
-                    ).run()
+                    )
+                    return await self._run(journey, opened.record, attempt, receipt)
                 case Known() as known:
                     return await self._stored(known.record, receipt)
                 case Reused():
@@ -116,6 +117,36 @@ class Placing:
         # A known order keeps its outcome, whatever has become of its symbol since (I4).
         if self._symbols.is_open(content) and await self._tools.journal.find(key) is None:
             await self._symbols.check(account.client, content.symbol)
+
+    async def _run(
+        self, journey: Journey, record: OrderRecord, attempt: AttemptRecord, receipt: Receipt
+    ) -> OrderRecord:
+        try:
+            self._tools.checkpoint(Checkpoint.AFTER_INTENT_COMMIT)
+            return await journey.run()
+        except ServiceError:
+            raise
+        except Exception:  # noqa: BLE001 - the top of a task: a bug must leave no order in doubt for long
+            logger.exception(f"Placing {record.key.client_order_id} in {record.key.account_id} broke off")
+            return await self._mend(record, attempt, receipt, is_logged=journey.has_written_line)
+
+    async def _mend(
+        self, record: OrderRecord, attempt: AttemptRecord, receipt: Receipt, *, is_logged: bool
+    ) -> OrderRecord:
+        """What recovery would do after a crash here: settled if nothing was sent, else looked up; one line."""
+        key, logged = record.key, {attempt.attempt_id} if is_logged else set()
+        found = await self._tools.journal.find(key) or record
+        completed = await self._tools.journal.find_unlogged(attempt.attempt_id)
+        if found.state in (OrderState.NEW, OrderState.HELD):
+            await self._unsent.settle(found, logged)
+            self._tools.holds.release_later(key, NeverSent.reason)
+        elif completed is not None:
+            self._tools.attempt_log.write_if_missing(replace(completed, recovered=True), logged)
+        else:
+            self._tools.resolver.watch(key, at_once=True)
+            await self._tools.resolver.wait(key, until=receipt.answer_by - CLOSE_MARGIN_SECONDS)
+            await self._unsent.close(attempt, logged)
+        return await self._as_unknown(found)
 
     async def _open(self, draft: OrderRecord, attempt: AttemptRecord) -> Opening:
         opening = await self._tools.journal.open(draft, attempt)
@@ -136,7 +167,8 @@ class Placing:
     async def _as_unknown(self, fallback: OrderRecord) -> OrderRecord:
         """The order as journalled; UNKNOWN while it is on its way, so that nobody sends a second one."""
         try:
-            record = await self._tools.journal.find(fallback.key) or fallback
+            # Its intent may wait for the disk still: what is told to a caller must survive a crash (I2).
+            record = await self._tools.journal.find_after_writes(fallback.key) or fallback
         except JournalUnavailable:
             record = fallback
         return replace(record, state=OrderState.UNKNOWN) if record.state.is_unresolved else record

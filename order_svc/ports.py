@@ -5,6 +5,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from enum import Enum
 from types import MappingProxyType
 from typing import Protocol
 
@@ -16,7 +17,7 @@ from broker.reports import BrokerOrder, Listing
 from broker.requests import OrderRequest
 from broker.standing import Standing
 from order_svc.content import OrderContent
-from order_svc.identifiers import OrderKey
+from order_svc.identifiers import AccountId, OrderKey
 
 
 class OrderClient(Protocol):
@@ -104,6 +105,14 @@ class Accounts(Protocol):
         ...
 
 
+class EveryAccount(Accounts, Protocol):
+    """The accounts, also as a whole; AccountPool is one."""
+
+    def all(self) -> Sequence[TradingAccount]:
+        """Every enabled account, in the order of the configuration."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authorized:
     """The guard has set cash aside for the order and lets it out until `valid_until`."""
@@ -130,6 +139,37 @@ class NotAuthorized:
 
 
 Authorization = Authorized | NotAuthorized
+
+
+class BalanceVerdict(Enum):
+    """What the guard says of an account, whatever the order."""
+
+    ALLOWED = "allowed"
+    BELOW = "below"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """What the guard knows of an account; USD, `None` where it is not known."""
+
+    verdict: BalanceVerdict
+    text: str
+    """Why, in words."""
+    cash: Decimal | None = None
+    holds: Decimal | None = None
+    minimum: Decimal | None = None
+    counts_cost: bool = False
+    """Whether the order's own worst cost must be there too."""
+    account_number: str = ""
+
+
+class BalanceGuard(Protocol):
+    """The guard where nothing is to be sent; account_svc is one."""
+
+    async def check_balance(self, account_id: AccountId) -> Balance:
+        """The account's figures now; takes no hold, and an unreachable guard is a balance that is not known."""
+        ...
 
 
 class Guard(Protocol):

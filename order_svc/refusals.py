@@ -1,7 +1,8 @@
 """Why an order or a cancellation was refused: one leaf of the error tree for each reason.
 
     FailedPrecondition
-    +-- InsufficientBalance, AccountNotTradable, OrderNotionalExceeded     denied: nothing was sent
+    +-- InsufficientBalance, AccountNotTradable, OrderNotionalExceeded,
+    |   TradingHalted, ReduceOnly                                          denied: nothing was sent
     +-- OrderRejected, CancelRejected                                      the broker said no
     +-- OrderNotPlaced                                                     proven never to have arrived
     Unavailable
@@ -58,6 +59,18 @@ class OrderNotionalExceeded(FailedPrecondition):
     """The order is worth more than max_order_notional; nothing was sent."""
 
     reason = "ORDER_NOTIONAL_EXCEEDED"
+
+
+class TradingHalted(FailedPrecondition):
+    """The kill switch takes no new order; who ordered it, when and why is in the metadata."""
+
+    reason = "TRADING_HALTED"
+
+
+class ReduceOnly(FailedPrecondition):
+    """The kill switch takes only orders that close a position; who ordered it, when and why is in the metadata."""
+
+    reason = "REDUCE_ONLY"
 
 
 class OrderRejected(FailedPrecondition):
@@ -157,6 +170,8 @@ _CLASSES: Final[Mapping[str, type[ServiceError]]] = MappingProxyType(
             InsufficientBalance,
             AccountNotTradable,
             OrderNotionalExceeded,
+            TradingHalted,
+            ReduceOnly,
             OrderRejected,
             OrderNotPlaced,
             BalanceUnknown,

@@ -9,11 +9,14 @@ from grpc.aio import ServicerContext
 from opitios.order.v1 import order_service_pb2
 from opitios.order.v1.order_service_pb2_grpc import OrderServiceServicer, add_OrderServiceServicer_to_server
 from order_svc.attempt_log import AttemptLog
+from order_svc.bulk import BulkPlacing
 from order_svc.cancel import CANCEL_TIMEOUT_SECONDS, Canceling
 from order_svc.finding import Finder
 from order_svc.listing import Lister
 from order_svc.place import Placing
+from order_svc.preview import Previewing
 from order_svc.receipt import take_receipt
+from order_svc.switch import TradingSwitch
 from order_svc.wire import answers, requests
 from runtime.clock import Clock
 from runtime.server import Registration
@@ -28,17 +31,23 @@ class OrderServicer(OrderServiceServicer):
         self,
         *,
         placing: Placing,
+        previewing: Previewing,
+        bulk: BulkPlacing,
         canceling: Canceling,
         finder: Finder,
         lister: Lister,
+        switch: TradingSwitch,
         attempt_log: AttemptLog,
         clock: Clock,
         order_timeout_seconds: float,
     ) -> None:
         self._placing = placing
+        self._previewing = previewing
+        self._bulk = bulk
         self._canceling = canceling
         self._finder = finder
         self._lister = lister
+        self._switch = switch
         self._attempt_log = attempt_log
         self._clock = clock
         self._order_timeout_seconds = order_timeout_seconds
@@ -53,6 +62,29 @@ class OrderServicer(OrderServiceServicer):
         with self._attempt_log.line_on_refusal(requests.sketch_of_place(request), receipt):
             record = await self._placing.place(requests.place_order(request), receipt)
         return answers.placed(record)
+
+    async def BulkPlaceOrder(
+        self,
+        request: order_service_pb2.BulkPlaceOrderRequest,
+        context: ServicerContext[
+            order_service_pb2.BulkPlaceOrderRequest, order_service_pb2.BulkPlaceOrderResponse
+        ],
+    ) -> order_service_pb2.BulkPlaceOrderResponse:
+        """Places one order in many accounts."""
+        receipt = take_receipt(self._clock, timeout_seconds=self._order_timeout_seconds)
+        with self._attempt_log.line_on_refusal(requests.sketch_of_bulk(request), receipt):
+            results = await self._bulk.place(requests.bulk_wish(request), receipt)
+        return answers.bulk_placed(results)
+
+    async def PreviewOrder(
+        self,
+        request: order_service_pb2.PreviewOrderRequest,
+        context: ServicerContext[
+            order_service_pb2.PreviewOrderRequest, order_service_pb2.PreviewOrderResponse
+        ],
+    ) -> order_service_pb2.PreviewOrderResponse:
+        """Says what PlaceOrder would do."""
+        return answers.previewed(await self._previewing.preview(requests.place_order(request)))
 
     async def CancelOrder(
         self,
@@ -100,6 +132,37 @@ class OrderServicer(OrderServiceServicer):
     ) -> order_service_pb2.ListTrackedLotsResponse:
         """Lists what was bought here and not yet sold."""
         return answers.lots(await self._lister.list_lots(requests.lots_account(request)))
+
+    async def HaltTrading(
+        self,
+        request: order_service_pb2.HaltTradingRequest,
+        context: ServicerContext[order_service_pb2.HaltTradingRequest, order_service_pb2.HaltTradingResponse],
+    ) -> order_service_pb2.HaltTradingResponse:
+        """Throws the kill switch."""
+        return answers.halted(
+            await self._switch.halt(requests.halt_wish(request), requests.halt_mode(request))
+        )
+
+    async def ResumeTrading(
+        self,
+        request: order_service_pb2.ResumeTradingRequest,
+        context: ServicerContext[
+            order_service_pb2.ResumeTradingRequest, order_service_pb2.ResumeTradingResponse
+        ],
+    ) -> order_service_pb2.ResumeTradingResponse:
+        """Lifts one halt."""
+        was_halted = await self._switch.resume(requests.halt_wish(request))
+        return answers.resumed(was_halted=was_halted, left=self._switch.halts)
+
+    async def GetTradingState(
+        self,
+        request: order_service_pb2.GetTradingStateRequest,
+        context: ServicerContext[
+            order_service_pb2.GetTradingStateRequest, order_service_pb2.GetTradingStateResponse
+        ],
+    ) -> order_service_pb2.GetTradingStateResponse:
+        """Shows the halts in force."""
+        return answers.trading_state(self._switch.halts)
 
 
 def registration(servicer: OrderServicer) -> Registration:

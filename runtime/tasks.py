@@ -23,15 +23,20 @@ class Periodic:
         *,
         name: str,
         interval_seconds: float,
+        rest_seconds: float = 0.0,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        """Starts nothing; the first run comes right after `start`."""
+        """Starts nothing; the first run comes right after `start`.
+
+        `rest_seconds` pass between two runs even when woken, so that many wakes cost few runs.
+        """
         self._work = work
         self._name = name
         self._interval_seconds = interval_seconds
+        self._rest_seconds = rest_seconds
         self._clock = clock
         self._woken = asyncio.Event()
-        self._stopping = False
+        self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -42,7 +47,7 @@ class Periodic:
     def start(self) -> None:
         """Begins; safe to repeat."""
         if self._task is None:
-            self._stopping = False
+            self._stopping.clear()
             # A context of its own: started by an RPC, it must not end with that RPC's deadline.
             self._task = asyncio.create_task(self._loop(), name=self._name, context=Context())
 
@@ -52,7 +57,7 @@ class Periodic:
 
     async def stop(self) -> None:
         """Returns when the run under way has ended and no other will start; safe to repeat and to race."""
-        self._stopping = True
+        self._stopping.set()
         self._woken.set()
         if self._task is not None:
             # Shielded: whoever waits may be cancelled, the run under way may not.
@@ -67,7 +72,7 @@ class Periodic:
         await self.stop()
 
     async def _loop(self) -> None:
-        while not self._stopping:
+        while not self._stopping.is_set():
             self._woken.clear()
             started = self._clock.monotonic()
             await self._run_once()
@@ -80,9 +85,16 @@ class Periodic:
             logger.exception(f"{self._name} failed; the next run goes on")
 
     async def _wait(self, seconds: float) -> None:
-        if self._stopping:
-            return
-        try:
-            await asyncio.wait_for(self._woken.wait(), max(seconds, 0.0))
-        except TimeoutError:
-            return
+        """The rest, which only stopping cuts short, then what remains of the interval."""
+        if self._rest_seconds and not self._stopping.is_set():
+            await _set_within(self._stopping, self._rest_seconds)
+        if not self._stopping.is_set():
+            await _set_within(self._woken, max(seconds - self._rest_seconds, 0.0))
+
+
+async def _set_within(event: asyncio.Event, seconds: float) -> None:
+    """Returns when the event is set, or when the time is over."""
+    try:
+        await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        return

@@ -12,7 +12,7 @@ from runtime.channel import open_channel
 from runtime.clock import SYSTEM_CLOCK, Clock
 from runtime.health import PROCESS, READ, TRADE
 from runtime.server import GrpcServer
-from runtime.storage import Store, sqlite_path_for
+from runtime.storage import Store, service_url
 from runtime.tasks import Periodic
 from sell_svc.account_watch import Pace
 from sell_svc.channels import open_channels
@@ -43,7 +43,7 @@ async def open_app(settings: Configuration, *, clock: Clock = SYSTEM_CLOCK) -> A
     """
     async with AsyncExitStack() as opened:
         store = await opened.enter_async_context(
-            Store(sqlite_path_for(settings.storage.url, SERVICE), metadata=METADATA)
+            Store(service_url(settings.storage.url, SERVICE), metadata=METADATA)
         )
         peers = await _open_peers(opened, settings, clock)
         policies = Policies(

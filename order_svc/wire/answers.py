@@ -9,13 +9,19 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from broker.reports import BrokerOrder, PositionIntent
 from opitios.account.v1 import account_pb2
 from opitios.order.v1 import order_pb2, order_service_pb2
+from order_svc.bulk import BulkResult
 from order_svc.cancel import Cancellation
+from order_svc.halts import Halt
+from order_svc.permission import Check
+from order_svc.preview import Preview
 from order_svc.records import AttemptRecord, OrderRecord, Transition
 from order_svc.refusals import error_of
+from order_svc.switch import Halted
 from order_svc.timing_line import plain
 from order_svc.tracking import Lot
 from order_svc.view import OrderList, OrderView
 from order_svc.wire import enums
+from runtime.errors import ServiceError
 
 
 def placed(record: OrderRecord) -> order_service_pb2.PlaceOrderResponse:
@@ -30,6 +36,33 @@ def placed(record: OrderRecord) -> order_service_pb2.PlaceOrderResponse:
         report=None,
     )
     return order_service_pb2.PlaceOrderResponse(order=order(view))
+
+
+def bulk_placed(results: Iterable[BulkResult]) -> order_service_pb2.BulkPlaceOrderResponse:
+    """The answer to BulkPlaceOrder: what PlaceOrder would have answered, account by account."""
+    written = [_bulk_result(one) for one in results]
+    unknown = sum(one.order.state == order_pb2.ORDER_STATE_UNKNOWN for one in written)
+    refused = sum(one.HasField("error") for one in written)
+    return order_service_pb2.BulkPlaceOrderResponse(
+        results=written, placed=len(written) - refused - unknown, refused=refused, unknown=unknown
+    )
+
+
+def _bulk_result(result: BulkResult) -> order_service_pb2.BulkOrderResult:
+    message = order_service_pb2.BulkOrderResult(
+        account_id=result.account_id, client_order_id=result.client_order_id
+    )
+    try:
+        if isinstance(result.outcome, ServiceError):
+            raise result.outcome
+        message.order.CopyFrom(placed(result.outcome).order)
+    except ServiceError as error:
+        message.error.CopyFrom(
+            order_service_pb2.BulkOrderError(
+                code=error.code.name, reason=error.reason, message=error.message, metadata=error.metadata
+            )
+        )
+    return message
 
 
 def got(view: OrderView) -> order_service_pb2.GetOrderResponse:
@@ -75,6 +108,66 @@ def lots(found: Iterable[Lot]) -> order_service_pb2.ListTrackedLotsResponse:
             )
             for lot in found
         ]
+    )
+
+
+def previewed(preview: Preview) -> order_service_pb2.PreviewOrderResponse:
+    """The answer to PreviewOrder; a refusal is an answer here, not an error."""
+    standing, refusal = preview.account.standing, preview.refusal
+    account_type = "" if standing.account_type is None else standing.account_type.value
+    return order_service_pb2.PreviewOrderResponse(
+        verdict=enums.PREVIEW_VERDICTS[preview.verdict],
+        reason="" if refusal is None else refusal.reason,
+        message="" if refusal is None else refusal.text,
+        checks=map(_check, preview.checks),
+        account_id=preview.account.account_id,
+        account_number=standing.account_number or "",
+        account_type=enums.ACCOUNT_TYPES.get(account_type, account_pb2.ACCOUNT_TYPE_UNSPECIFIED),
+        checked_at=_stamp(preview.checked_at),
+    )
+
+
+def _check(check: Check) -> order_service_pb2.OrderCheck:
+    result = order_service_pb2.CHECK_RESULT_PASSED
+    if check.refusal is not None:
+        result = order_service_pb2.CHECK_RESULT_FAILED
+    elif check.undecided:
+        result = order_service_pb2.CHECK_RESULT_UNDECIDED
+    return order_service_pb2.OrderCheck(
+        name=check.name.value,
+        result=result,
+        reason="" if check.refusal is None else check.refusal.reason,
+        message=check.undecided if check.refusal is None else check.refusal.text,
+        unit=check.unit.value,
+        limit=_decimal(check.limit),
+        used=_decimal(check.used),
+        left=_decimal(check.left),
+        needed=_decimal(check.needed),
+    )
+
+
+def halted(done: Halted) -> order_service_pb2.HaltTradingResponse:
+    """The answer to HaltTrading."""
+    return order_service_pb2.HaltTradingResponse(halt=_halt(done.halt), leaving=done.leaving)
+
+
+def resumed(*, was_halted: bool, left: Iterable[Halt]) -> order_service_pb2.ResumeTradingResponse:
+    """The answer to ResumeTrading."""
+    return order_service_pb2.ResumeTradingResponse(resumed=was_halted, halts=map(_halt, left))
+
+
+def trading_state(halts: Iterable[Halt]) -> order_service_pb2.GetTradingStateResponse:
+    """The answer to GetTradingState."""
+    return order_service_pb2.GetTradingStateResponse(halts=map(_halt, halts))
+
+
+def _halt(halt: Halt) -> order_service_pb2.Halt:
+    return order_service_pb2.Halt(
+        account_id=halt.account_id or "",
+        mode=enums.HALT_MODES_OUT[halt.mode],
+        requested_by=halt.requested_by,
+        reason=halt.reason,
+        halted_at=_stamp(halt.halted_at),
     )
 
 

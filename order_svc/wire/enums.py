@@ -6,8 +6,10 @@ from broker.reports import OrderSide, OrderType, PositionIntent, TimeInForce
 from opitios.account.v1 import account_pb2
 from opitios.order.v1 import order_pb2, order_service_pb2
 from order_svc.cancel_verdict import Outcome
+from order_svc.halts import HaltMode
 from order_svc.lifecycle import OrderState
 from order_svc.listing import Scope
+from order_svc.preview import PreviewVerdict
 from order_svc.timing_line import AttemptKind
 
 SIDES: Final = {order_pb2.SIDE_BUY: OrderSide.BUY, order_pb2.SIDE_SELL: OrderSide.SELL}
@@ -66,6 +68,17 @@ ATTEMPT_KINDS: Final = {
     AttemptKind.PLACE: order_service_pb2.ATTEMPT_KIND_PLACE,
     AttemptKind.CANCEL: order_service_pb2.ATTEMPT_KIND_CANCEL,
 }
+PREVIEW_VERDICTS: Final = {
+    PreviewVerdict.WOULD_SEND: order_service_pb2.PREVIEW_VERDICT_WOULD_SEND,
+    PreviewVerdict.WOULD_REFUSE: order_service_pb2.PREVIEW_VERDICT_WOULD_REFUSE,
+    PreviewVerdict.KNOWN_ALREADY: order_service_pb2.PREVIEW_VERDICT_KNOWN_ALREADY,
+    PreviewVerdict.UNDECIDED: order_service_pb2.PREVIEW_VERDICT_UNDECIDED,
+}
+HALT_MODES: Final = {
+    order_service_pb2.HALT_MODE_HALTED: HaltMode.HALTED,
+    order_service_pb2.HALT_MODE_REDUCE_ONLY: HaltMode.REDUCE_ONLY,
+}
+HALT_MODES_OUT: Final = {ours: theirs for theirs, ours in HALT_MODES.items()}
 SIDES_OUT: Final = {ours: theirs for theirs, ours in SIDES.items()}
 TYPES_OUT: Final = {ours: theirs for theirs, ours in TYPES.items()}
 TIMES_IN_FORCE_OUT: Final = {ours: theirs for theirs, ours in TIMES_IN_FORCE.items()}

@@ -11,31 +11,37 @@ from broker.reports import OrderType, TimeInForce
 from opitios.order.v1 import order_pb2, order_service_pb2
 from order_svc import fields
 from order_svc.attempt_log import Sketch
+from order_svc.bulk import BulkWish
 from order_svc.cancel import CancelWish
 from order_svc.fields import Violations
+from order_svc.halts import HaltMode
 from order_svc.identifiers import ClientOrderId, OrderId
 from order_svc.listing import AttemptQuery, ListQuery, Scope
 from order_svc.names import OrderName
 from order_svc.order_rules import RawOrder, check_order
 from order_svc.place import PlaceOrder
+from order_svc.switch import HaltWish
 from order_svc.timing_line import AttemptKind
 from order_svc.wire import enums
 from runtime.errors import MalformedRequest
 
 MAX_REASON_CHARACTERS: Final = 200
+MAX_NAME_CHARACTERS: Final = 100
 MAX_ACCOUNT_CHARACTERS: Final = 128
 DEFAULT_LIMIT: Final = 100
 MAX_ORDERS: Final = 500
 MAX_ATTEMPTS: Final = 1000
 MAX_SYMBOLS: Final = 100
+MAX_BULK_ACCOUNTS: Final = 1000
 
 Named = order_service_pb2.GetOrderRequest | order_service_pb2.CancelOrderRequest
+Placeable = order_service_pb2.PlaceOrderRequest | order_service_pb2.PreviewOrderRequest
 T = TypeVar("T")
 K = TypeVar("K")
 
 
-def place_order(request: order_service_pb2.PlaceOrderRequest) -> PlaceOrder:
-    """The wish of a PlaceOrder request; raises MalformedRequest."""
+def place_order(request: Placeable) -> PlaceOrder:
+    """The wish of a PlaceOrder or PreviewOrder request; raises MalformedRequest."""
     violations = Violations()
     account = _account(request.account_id, violations)
     if request.client_order_id:
@@ -49,7 +55,42 @@ def place_order(request: order_service_pb2.PlaceOrderRequest) -> PlaceOrder:
     )
 
 
-def _raw_order(request: order_service_pb2.PlaceOrderRequest, violations: Violations) -> RawOrder:
+def bulk_wish(request: order_service_pb2.BulkPlaceOrderRequest) -> BulkWish:
+    """The wish of a BulkPlaceOrder request; raises MalformedRequest."""
+    violations = Violations()
+    if len(request.account_ids) > MAX_BULK_ACCOUNTS:
+        violations.add("account_ids", f"has {len(request.account_ids)} entries: at most {MAX_BULK_ACCOUNTS}")
+    for number, text in enumerate(request.account_ids[:MAX_BULK_ACCOUNTS]):
+        _account(text, violations, path=f"account_ids[{number}]")
+    if request.client_order_id:
+        fields.client_order_id(request.client_order_id, violations)
+    content = check_order(_raw_order(request, violations), violations)
+    violations.raise_if_any()
+    if content is None:
+        raise MalformedRequest([], "the order cannot be read")
+    return BulkWish(
+        accounts=tuple(request.account_ids),
+        client_order_id=ClientOrderId(request.client_order_id) or None,
+        content=content,
+    )
+
+
+def sketch_of_bulk(request: order_service_pb2.BulkPlaceOrderRequest) -> Sketch:
+    """What the request says, right or wrong, for the one line of its refusal before any account is tried."""
+    return Sketch(
+        kind=AttemptKind.PLACE,
+        account_id=_short(",".join(request.account_ids)) or "-",
+        client_order_id=_short(request.client_order_id),
+        side=enums.SIDES.get(request.side),
+        symbol=request.symbol[: fields.MAX_SYMBOL_SHOWN].upper(),
+        qty=request.qty,
+        notional=request.notional,
+    )
+
+
+def _raw_order(
+    request: Placeable | order_service_pb2.BulkPlaceOrderRequest, violations: Violations
+) -> RawOrder:
     return RawOrder(
         symbol=request.symbol,
         side=_optional(enums.SIDES, request.side, order_pb2.SIDE_UNSPECIFIED, "side", violations),
@@ -153,6 +194,35 @@ def lots_account(request: order_service_pb2.ListTrackedLotsRequest) -> str:
     return account
 
 
+def halt_wish(
+    request: order_service_pb2.HaltTradingRequest | order_service_pb2.ResumeTradingRequest,
+) -> HaltWish:
+    """Whose trading a request stops or lets go on; raises MalformedRequest."""
+    violations = Violations()
+    account = _account(request.account_id, violations) if request.account_id else ""
+    _required(request.requested_by, "requested_by", MAX_NAME_CHARACTERS, violations)
+    _required(request.reason, "reason", MAX_REASON_CHARACTERS, violations)
+    violations.raise_if_any()
+    return HaltWish(account=account, requested_by=request.requested_by, reason=request.reason)
+
+
+def halt_mode(request: order_service_pb2.HaltTradingRequest) -> HaltMode:
+    """What a halt lets through; raises MalformedRequest."""
+    violations = Violations()
+    mode = enums.HALT_MODES.get(request.mode)
+    if mode is None:
+        violations.add("mode", "must be HALT_MODE_HALTED or HALT_MODE_REDUCE_ONLY")
+        raise MalformedRequest(violations.found)
+    return mode
+
+
+def _required(text: str, path: str, maximum: int, violations: Violations) -> None:
+    if not text.strip():
+        violations.add(path, "is missing: everyone whose order is refused reads it")
+    elif len(text) > maximum or not text.isprintable():
+        violations.add(path, f"has {len(text)} characters: must be 1 to {maximum} printable ones")
+
+
 def _order_name(request: Named, violations: Violations) -> OrderName:
     account = _account(request.account_id, violations)
     order_id: OrderId | None = None
@@ -177,11 +247,11 @@ def _order_id(text: str, violations: Violations) -> OrderId | None:
         return None
 
 
-def _account(text: str, violations: Violations) -> str:
+def _account(text: str, violations: Violations, *, path: str = "account_id") -> str:
     if not text:
-        violations.add("account_id", "is missing: give the account's id or name")
+        violations.add(path, "is missing: give the account's id or name")
     elif len(text) > MAX_ACCOUNT_CHARACTERS:
-        violations.add("account_id", f"has {len(text)} characters: at most {MAX_ACCOUNT_CHARACTERS}")
+        violations.add(path, f"has {len(text)} characters: at most {MAX_ACCOUNT_CHARACTERS}")
     return text
 
 

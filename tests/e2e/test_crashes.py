@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from grpc_health.v1 import health_pb2
 
+from fakes.databases import Postgres
 from opitios.order.v1 import order_pb2, order_service_pb2, order_service_pb2_grpc
 from scenarios import two_accounts
 from stack_process import Stack, running
@@ -24,10 +25,19 @@ SETTLED = {
 WAIT_SECONDS = 30
 
 
+@pytest.fixture(scope="module", params=["SQLite", "PostgreSQL"])
+def storage(request: pytest.FixtureRequest) -> str:
+    """`storage.url`; the services keep the same promises on either."""
+    if request.param == "SQLite":
+        return "sqlite:///data/opitios.db"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.url
+
+
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+async def system(storage: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     sell_module = {"enabled": True, "check_interval": 0.5, "order_cancel_minutes": 3}
-    plan = two_accounts(config={"sell_module": sell_module})
+    plan = two_accounts(config={"sell_module": sell_module, "storage": {"url": storage}})
     async with running(plan, tmp_path_factory.mktemp("stack")) as stack:
         yield stack
 

@@ -76,7 +76,17 @@ class GuardServer(AccountServiceServicer):
     async def CheckBalance(
         self, request: account_service_pb2.CheckBalanceRequest, context: Context
     ) -> account_service_pb2.CheckBalanceResponse:
-        raise NotImplementedError
+        return account_service_pb2.CheckBalanceResponse(
+            account_id=request.account_id,
+            account_number=self.account_number,
+            verdict=self.verdict,
+            reason="cash 4000 less holds 100 is below 5000" if self.reason else "",
+            cash="4000",
+            holds_total="100",
+            minimum_balance="5000",
+            mode="literal",
+            check_enabled=True,
+        )
 
     async def ListPositions(
         self, request: account_service_pb2.ListPositionsRequest, context: Context

@@ -53,13 +53,19 @@ class LogLines:
         """The lines of attempts."""
         return [line for line in self.lines if line.startswith(ATTEMPT_HEADS)]
 
-    async def wait_for(self, text: str, *, seconds: float = 20) -> str:
-        """Return the first line that holds the text."""
+    async def wait_beyond(self, count: int) -> None:
+        """Return when there are more lines than that."""
+        while len(self.lines) <= count:
+            self._grown.clear()
+            await self._grown.wait()
+
+    async def wait_for(self, *texts: str, seconds: float = 20) -> str:
+        """Return the first line that holds every text."""
         async with asyncio.timeout(seconds):
             while True:
                 self._grown.clear()
                 for line in self.lines:
-                    if text in line:
+                    if all(text in line for text in texts):
                         return line
                 await self._grown.wait()
 

@@ -86,10 +86,11 @@ class ScriptedOrders:
 class ScriptedAccount:
     account_id: str
     client: ScriptedOrders
+    set_standing: Standing | None = None
 
     @property
     def standing(self) -> Standing:
-        return Standing(
+        return self.set_standing or Standing(
             account_id=self.account_id,
             account_number="PA1",
             account_type=AccountType.PAPER,

@@ -4,42 +4,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
+from sqlalchemy import Connection
 
 from broker.outcomes import Accepted, Submission
 from broker.rate_budget import Priority
 from broker.rate_gate import RateBudgetExhausted
 from broker.raw_answer import CallRecord
 from broker.requests import OrderRequest
+from fakes.order_desk import AUTHORISED_SECONDS, desk_of
 from fakes.order_values import KEY, NOON, content, report
-from fakes.scripted_orders import ScriptedAccounts, ScriptedOrders
-from order_svc.attempt_log import AttemptLog
-from order_svc.ceilings import Ceilings
-from order_svc.checkpoints import pass_by
-from order_svc.content import OrderContent
-from order_svc.hold_releases import HoldReleases
+from fakes.scripted_orders import ScriptedOrders
 from order_svc.identifiers import OrderKey
 from order_svc.journal import Journal
 from order_svc.journal_changes import Revise
 from order_svc.journal_tables import metadata
-from order_svc.journey import JourneyTools
 from order_svc.lifecycle import OrderState
-from order_svc.listed_symbols import ListedSymbols
 from order_svc.owned_tasks import OwnedTasks
-from order_svc.place import PlaceOrder, Placing
-from order_svc.ports import Authorization, Authorized
-from order_svc.readiness import Readiness
+from order_svc.place import PlaceOrder
 from order_svc.receipt import Receipt, take_receipt
 from order_svc.records import AttemptRecord, OrderRecord, Step
 from order_svc.refusals import JournalUnavailable
-from order_svc.resolve import ResolutionPolicy, Resolver
-from order_svc.unsent import Unsent
 from runtime.clock import SYSTEM_CLOCK
 from runtime.storage import Store
+
+T = TypeVar("T")
 
 
 class FragileJournal(Journal):
@@ -59,18 +56,6 @@ class FragileJournal(Journal):
         if self.broken:
             raise JournalUnavailable("disk full")
         return await super().advance(key, steps, at, revise=revise, attempt=attempt)
-
-
-AUTHORISED_SECONDS = 60
-
-
-class YesGuard:
-    async def authorize(self, key: OrderKey, content: OrderContent) -> Authorization:
-        until = SYSTEM_CLOCK.monotonic() + AUTHORISED_SECONDS
-        return Authorized(account_number="PA1", account_type="paper", valid_until=until, hold_amount=None)
-
-    async def release(self, key: OrderKey, reason: str) -> None:
-        return
 
 
 class BreakingBroker(ScriptedOrders):
@@ -108,51 +93,6 @@ class FullBudget(ScriptedOrders):
         raise RateBudgetExhausted("no room")
 
 
-def _placing(
-    journal: Journal, broker: ScriptedOrders, tasks: OwnedTasks, lines: list[str]
-) -> tuple[Placing, Resolver]:
-    accounts, guard = ScriptedAccounts({"paper": broker}), YesGuard()
-    log = AttemptLog(
-        journal=journal, tasks=tasks, clock=SYSTEM_CLOCK, write_line=lambda _level, text: lines.append(text)
-    )
-    resolver = Resolver(
-        accounts=accounts,
-        journal=journal,
-        guard=guard,
-        attempt_log=log,
-        tasks=tasks,
-        clock=SYSTEM_CLOCK,
-        policy=ResolutionPolicy(first_pause_seconds=0.01, longest_pause_seconds=0.01),
-        on_bound=lambda _account: None,
-    )
-    tools = JourneyTools(
-        journal=journal,
-        guard=guard,
-        holds=HoldReleases(guard=guard, tasks=tasks),
-        resolver=resolver,
-        attempt_log=log,
-        tasks=tasks,
-        clock=SYSTEM_CLOCK,
-        send_timeout_seconds=5,
-        ceilings_of=lambda _account: Ceilings(),
-        on_bound=lambda _account: None,
-        checkpoint=pass_by,
-    )
-    readiness = Readiness()
-    readiness.open()
-    unsent = Unsent(
-        journal=journal, attempt_log=log, clock=SYSTEM_CLOCK, find_logged=lambda: _attempt_ids(lines)
-    )
-    placing = Placing(
-        accounts=accounts, readiness=readiness, symbols=ListedSymbols(), unsent=unsent, tools=tools
-    )
-    return placing, resolver
-
-
-def _attempt_ids(lines: list[str]) -> set[str]:
-    return {line.split(" | attempt=")[1].split(" ")[0] for line in lines}
-
-
 WISH = PlaceOrder(account="paper", client_order_id=KEY.client_order_id, content=content())
 
 
@@ -169,10 +109,10 @@ async def test_an_order_that_left_is_unknown_not_failed_when_its_outcome_cannot_
     ):
         broker = BreakingBroker()
         broker.journal = FragileJournal(store)
-        placing, resolver = _placing(broker.journal, broker, tasks, [])
-        told = await placing.place(WISH, _receipt())
+        desk = desk_of(store, broker.journal, broker, tasks, [])
+        told = await desk.placing.place(WISH, _receipt())
         broker.journal.broken = False
-        await resolver.wait(KEY, until=SYSTEM_CLOCK.monotonic() + 10)
+        await desk.resolver.wait(KEY, until=SYSTEM_CLOCK.monotonic() + 10)
         found = await broker.journal.find(KEY)
 
     assert told.state is OrderState.UNKNOWN
@@ -188,9 +128,9 @@ async def test_without_room_in_the_request_budget_nothing_is_sent_and_the_caller
         Store(f"sqlite:///{tmp_path}/orders.db", metadata=metadata) as store,
         OwnedTasks(grace_seconds=5) as tasks,
     ):
-        placing, _ = _placing(Journal(store), FullBudget(), tasks, lines)
-        first = await placing.place(WISH, _receipt())
-        await placing.place(WISH, _receipt())
+        desk = desk_of(store, Journal(store), FullBudget(), tasks, lines)
+        first = await desk.placing.place(WISH, _receipt())
+        await desk.placing.place(WISH, _receipt())
 
     assert first.state is OrderState.DENIED
     assert first.refusal is not None
@@ -208,12 +148,12 @@ async def test_an_order_that_cannot_be_marked_as_sent_is_not_sent_and_a_repeat_c
         OwnedTasks(grace_seconds=5) as tasks,
     ):
         journal = FragileJournal(store)
-        placing, _ = _placing(journal, FullBudget(), tasks, lines)
+        desk = desk_of(store, journal, FullBudget(), tasks, lines)
         journal.broken = True
         with pytest.raises(JournalUnavailable):
-            await placing.place(WISH, _receipt())
+            await desk.placing.place(WISH, _receipt())
         journal.broken = False
-        again = await placing.place(WISH, _receipt())
+        again = await desk.placing.place(WISH, _receipt())
 
     assert again.refusal is not None
     assert again.refusal.reason == "RATE_BUDGET_EXHAUSTED"
@@ -227,17 +167,55 @@ async def test_an_attempt_that_has_its_line_gets_no_second_one(tmp_path: Path) -
         OwnedTasks(grace_seconds=5) as tasks,
     ):
         journal = FragileJournal(store)
-        placing, _ = _placing(journal, FullBudget(), tasks, lines)
+        desk = desk_of(store, journal, FullBudget(), tasks, lines)
         journal.broken = True
         receipt = _receipt()
         with pytest.raises(JournalUnavailable):
-            await placing.place(WISH, receipt)
+            await desk.placing.place(WISH, receipt)
         # As the servicer writes it for its caller.
         lines.append(f"Order failed: … | error=journal_unavailable | attempt={receipt.attempt_id}")
         journal.broken = False
-        await placing.place(WISH, _receipt())
+        await desk.placing.place(WISH, _receipt())
 
     assert [line.split("error=")[1].split(" ")[0] for line in lines] == [
         "journal_unavailable",
         "rate_budget_exhausted",
     ]
+
+
+class SlowStore(Store):
+    """Holds the first write back until `go` is set."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, metadata=metadata)
+        self.go = threading.Event()
+        self._held = False
+
+    async def write(self, change: Callable[[Connection], T], *, lock: str | None = None) -> T:
+        if self._held:
+            return await super().write(change, lock=lock)
+        self._held = True
+
+        def late(connection: Connection) -> T:
+            self.go.wait(10)
+            return change(connection)
+
+        return await super().write(late)
+
+
+async def test_unknown_is_told_only_of_an_order_that_a_crash_cannot_lose(tmp_path: Path) -> None:
+    async with SlowStore(f"sqlite:///{tmp_path}/orders.db") as store, OwnedTasks(grace_seconds=5) as tasks:
+        journal = Journal(store)
+        desk = desk_of(store, journal, FullBudget(), tasks, [])
+        impatient = replace(_receipt(), answer_by=SYSTEM_CLOCK.monotonic())
+        asked = asyncio.ensure_future(desk.placing.place(WISH, impatient))
+        done, _ = await asyncio.wait({asked}, timeout=0.2)
+        early = await journal.find(KEY)
+        store.go.set()
+        told = await asked
+        durable = await journal.find(KEY)
+
+    assert not done
+    assert early is None
+    assert durable is not None
+    assert told.key == durable.key

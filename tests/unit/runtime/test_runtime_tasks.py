@@ -155,3 +155,25 @@ async def test_a_run_does_not_inherit_the_deadline_of_the_call_that_started_it()
     await periodic.stop()
 
     assert seen == [None]
+
+
+async def test_many_wakes_cost_few_runs_where_a_rest_is_asked_for() -> None:
+    work = Work()
+    periodic = Periodic(work, name="test", interval_seconds=NEVER, rest_seconds=NEVER)
+    periodic.start()
+    await work.wait_for(1)
+
+    for _ in range(100):
+        periodic.wake()
+        await asyncio.sleep(0)
+    await asyncio.wait_for(periodic.stop(), WAIT_SECONDS)
+
+    assert work.runs == 1
+
+
+async def test_a_wake_during_the_rest_is_served_after_it() -> None:
+    work = Work()
+    async with Periodic(work, name="test", interval_seconds=NEVER, rest_seconds=0.01) as periodic:
+        await work.wait_for(1)
+        periodic.wake()
+        await work.wait_for(2)
