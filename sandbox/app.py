@@ -12,6 +12,7 @@ from sandbox import (
     control_market,
     control_records,
     control_streams,
+    corporate_actions,
     history_routes,
     market_routes,
     order_routes,
@@ -69,6 +70,8 @@ _TRADING: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/v2/options/contracts/{symbol_or_id}", account_routes.get_contract),
     ("GET", "/v2/clock", account_routes.get_clock),
     ("GET", "/v2/calendar", account_routes.list_calendar),
+    ("GET", "/v2/corporate_actions/announcements", corporate_actions.list_announcements),
+    ("GET", "/v2/corporate_actions/announcements/{id}", corporate_actions.get_announcement),
 )
 
 _DATA: tuple[tuple[str, str, Handler], ...] = (

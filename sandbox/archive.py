@@ -84,10 +84,11 @@ class Archive:
         return self._many("select body from orders order by sequence", ())
 
     def put_texts(self, kind: str, texts: Iterable[tuple[int, str]]) -> None:
-        """Take in numbered texts of a kind."""
+        """Take in numbered texts of a kind; one of a known number replaces it."""
         with self._opened() as base:
             base.executemany(
-                "insert into texts values (?, ?, ?)", ((kind, number, text) for number, text in texts)
+                "insert or replace into texts values (?, ?, ?)",
+                ((kind, number, text) for number, text in texts),
             )
 
     def texts(self, kind: str, *, start: int = 0) -> Iterator[str]:

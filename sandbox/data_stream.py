@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import msgpack  # type: ignore[import-untyped] # the package has no types
@@ -15,7 +15,7 @@ from sandbox.instant import SECOND, Instant, rfc3339
 from sandbox.instruments import OptionContract
 from sandbox.quotes import Quote
 from sandbox.state import Sandbox
-from sandbox.stream_hub import Connection, Frame, Message, StreamKind
+from sandbox.stream_hub import Connection, Frame, Message, StampedEvent, StreamKind
 from sandbox.trade_stream import decoded
 
 _AUTH_WITHIN_S = 10.0
@@ -24,14 +24,6 @@ _STOCK_CHANNELS = ("trades", "quotes", "bars", "updatedBars", "dailyBars", "stat
 _OPTION_CHANNELS = ("trades", "quotes")
 
 Json = dict[str, object]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Stamped:
-    """An event whose time is written as the frame's codec wants it."""
-
-    fields: Json
-    at: Instant
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,19 +63,13 @@ def announce_quotes(sandbox: Sandbox) -> Callable[[str, Quote, Quote | None], No
         trade = market_json.option_trade_json if option else market_json.stock_trade_json
         touch = market_json.option_quote_json if option else market_json.stock_quote_json
         if old is None or quote.last != old.last:
-            event = _Stamped(fields={"T": "t", "S": symbol, **trade(quote, quote.at)}, at=quote.at)
+            event = StampedEvent(fields={"T": "t", "S": symbol, **trade(quote, quote.at)}, at=quote.at)
             hub.publish(kind, event, channel="trades", symbol=symbol)
         if old is None or (quote.bid, quote.ask) != (old.bid, old.ask):
-            event = _Stamped(fields={"T": "q", "S": symbol, **touch(quote, quote.at)}, at=quote.at)
+            event = StampedEvent(fields={"T": "q", "S": symbol, **touch(quote, quote.at)}, at=quote.at)
             hub.publish(kind, event, channel="quotes", symbol=symbol)
 
     return tell
-
-
-def publish_bar(sandbox: Sandbox, symbol: str, bar: Json, at: Instant) -> None:
-    """Tell the stock streams that a minute has ended."""
-    event = _Stamped(fields={"T": "b", "S": symbol, **bar}, at=at)
-    sandbox.streams.publish(StreamKind.STOCKS, event, channel="bars", symbol=symbol)
 
 
 def data_stream(
@@ -126,7 +112,10 @@ async def _serve_account(
     sender = asyncio.create_task(connection.send_all())
     try:
         while (message := await _receive(socket)) is not None:
+            # The minutes that are over by now are not what is being subscribed to.
+            sandbox.now()
             connection.put(encode([_answer(message, subscription)]))
+            hub.stir()
     finally:
         hub.remove(connection)
         sender.cancel()
@@ -185,16 +174,19 @@ def _error(code: int, words: str) -> Json:
 
 
 def _packed(message: Message) -> bytes:
-    if isinstance(message, _Stamped):
-        stamp = msgpack.Timestamp(message.at // SECOND, message.at % SECOND)
-        message = [{**message.fields, "t": stamp}]
-    return bytes(msgpack.packb(message))
+    return bytes(msgpack.packb(_stamped(message, lambda at: msgpack.Timestamp(at // SECOND, at % SECOND))))
 
 
 def _text(message: Message) -> str:
-    if isinstance(message, _Stamped):
-        message = [{**message.fields, "t": rfc3339(message.at)}]
-    return json.dumps(message, separators=(",", ":"))
+    return json.dumps(_stamped(message, rfc3339), separators=(",", ":"))
+
+
+def _stamped(message: Message, written: Callable[[Instant], object]) -> list[object]:
+    """The frame's array, the time of each event in the codec's form."""
+    events = message if isinstance(message, list) else [message]
+    return [
+        {**each.fields, "t": written(each.at)} if isinstance(each, StampedEvent) else each for each in events
+    ]
 
 
 async def _send(socket: web.WebSocketResponse, frame: Frame) -> None:
@@ -209,9 +201,3 @@ async def _receive(socket: web.WebSocketResponse) -> Json | None:
     if received.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
         return None
     return decoded(received.data)
-
-
-def symbols_with_bars(connections: Iterable[Connection], symbols: Iterable[str]) -> set[str]:
-    """Those of `symbols` whose bars somebody has subscribed to."""
-    listeners = [*connections]
-    return {symbol for symbol in symbols if any(each.wants("bars", symbol) for each in listeners)}

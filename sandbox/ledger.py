@@ -97,11 +97,13 @@ class Ledger:
     def answer(self, entry: RequestEntry, status: int) -> None:
         """Note that a request has been dealt with, and wake those who wait."""
         entry.status = status
+        if entry.index < self._first:
+            self._put_away([entry])
         self._wake()
 
     def entries(self, wanted: RequestFilter, *, start: int = 0) -> Iterator[RequestEntry]:
         """The requests that match and are in memory, from an index on, in the order of arrival."""
-        skipped = max(start - (self._next - len(self._entries)), 0)
+        skipped = max(start - self._first, 0)
         return (entry for entry in islice(self._entries, skipped, None) if wanted.matches(entry))
 
     def every(self, wanted: RequestFilter, *, start: int = 0) -> Iterator[Json]:
@@ -114,9 +116,16 @@ class Ledger:
                 yield archived
         yield from (entry.to_json() for entry in self.entries(wanted, start=start))
 
+    @property
+    def _first(self) -> int:
+        """The index of the oldest request in memory."""
+        return self._next - len(self._entries)
+
     def _spill(self) -> None:
-        """Put the oldest away. One that is still unanswered by then hangs on purpose, and stays as it is."""
-        lot = [self._entries.popleft() for _ in range(_LOT)]
+        """Put the oldest away. One that is answered only later is put there again, with its status."""
+        self._put_away([self._entries.popleft() for _ in range(_LOT)])
+
+    def _put_away(self, lot: list[RequestEntry]) -> None:
         self._archive.put_texts(_KIND, ((each.index, json.dumps(each.to_json())) for each in lot))
 
     async def wait_for(
@@ -125,6 +134,7 @@ class Ledger:
         """The first `count` matching requests from index `start` on, as soon as so many have arrived.
 
         With `answered`, only those count that have been dealt with, whether or not the answer got through.
+        Those of the archive do not count: start from an index that is not long past.
         """
         woken = asyncio.Event()
         self._waiters.append(woken)

@@ -13,7 +13,7 @@ async def keep_pace(sandbox: Sandbox) -> None:
 
 
 def _seconds_to_next(sandbox: Sandbox) -> float | None:
-    due, speed = sandbox.exchange.next_due(), sandbox.clock.speed
+    due, speed = sandbox.next_due(), sandbox.clock.speed
     if due is None or not speed:
         return None
     return max((due - sandbox.clock.now()) / SECOND / speed, 0.0)

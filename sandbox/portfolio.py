@@ -58,10 +58,11 @@ def _period(call: Call) -> tuple[Instant, Instant]:
     length = int(match[1]) * _DAYS[match[2]] * 86_400 * SECOND
     if start is None:
         end = call.now if end is None else min(end, call.now)
-        start = Instant(max(end - length, call.exchange.calendar.start))
+        start = Instant(end - length)
     elif end is None:
         end = Instant(min(start + length, call.now))
-    return Instant(max(start, call.exchange.calendar.start)), Instant(min(end, call.now))
+    first = call.exchange.calendar.start
+    return Instant(max(start, first)), Instant(max(min(end, call.now), first))
 
 
 def _times(call: Call, start: Instant, end: Instant, timeframe: str) -> Iterator[Instant]:

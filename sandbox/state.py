@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from sandbox.accounts import Account, Position
 from sandbox.archive import Archive
+from sandbox.bar_stream import BarStream
 from sandbox.clock import SandboxClock
 from sandbox.errors import AlpacaError, no_credentials, unauthorized
 from sandbox.exchange import Exchange
@@ -29,16 +30,23 @@ class Sandbox:
     trading_limit: RateLimit
     data_limit: RateLimit
     answer_latency_s: float
+    streams: StreamHub
+    bars: BarStream
     ledger: Ledger = field(default_factory=Ledger)
     faults: FaultBook = field(default_factory=FaultBook)
-    streams: StreamHub = field(default_factory=StreamHub)
     unfinished: set[asyncio.Task[object]] = field(default_factory=set)
 
     def now(self) -> Instant:
         """The present sandbox time, with everything played that fell due before it."""
         now = self.clock.now()
         self.exchange.advance(now)
+        self.bars.advance(now)
         return now
+
+    def next_due(self) -> Instant | None:
+        """When something happens by itself that a stream tells of, None when nothing ever will."""
+        due = (self.exchange.next_due(), self.bars.next_due())
+        return min((at for at in due if at is not None), default=None)
 
     def authenticate(self, headers: Mapping[str, str]) -> Account | AlpacaError:
         """The account whose key and secret the headers carry, or the refusal."""
@@ -79,12 +87,15 @@ def build_sandbox(scenario: Scenario, calendar: SessionCalendar) -> Sandbox:
     archive = Archive(keep_orders=scenario.keep_orders, keep_requests=scenario.keep_requests)
     exchange = Exchange(calendar=calendar, now=now, latencies=scenario.latencies, archive=archive)
     exchange.auto_match = scenario.auto_match
+    streams = StreamHub()
     sandbox = Sandbox(
         exchange=exchange,
         clock=SandboxClock(at=now, speed=scenario.speed, until=calendar.end),
         trading_limit=RateLimit(scenario.trading_per_minute),
         data_limit=RateLimit(scenario.data_per_minute),
         answer_latency_s=scenario.answer_latency_s,
+        streams=streams,
+        bars=BarStream(exchange=exchange, hub=streams, now=now),
         ledger=Ledger(archive),
     )
     for listing in scenario.listings:

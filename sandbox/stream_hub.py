@@ -1,11 +1,13 @@
 """The open WebSocket connections, what they are told, and the faults planted on the way."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
 from aiohttp import web
+
+from sandbox.instant import Instant
 
 # A client that reads so slowly is cut off, as Alpaca does (its error 407).
 _LONGEST_BACKLOG = 10_000
@@ -28,6 +30,14 @@ class StreamFault(Enum):
     DUPLICATE = "duplicate"  # it arrives twice
     SWAP = "swap"  # it arrives after the one that follows it
     DROP = "drop"  # it never arrives
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StampedEvent:
+    """An event whose time is written as the frame's codec wants it."""
+
+    fields: dict[str, object]
+    at: Instant
 
 
 @dataclass(slots=True, kw_only=True)
@@ -127,6 +137,19 @@ class StreamHub:
         fault = self._take_fault(kind, account)
         for connection in listeners:
             _deliver(connection, connection.encode(message), fault)
+
+    def publish_batch(self, kind: StreamKind, events: Mapping[str, Message], *, channel: str) -> None:
+        """Tell everybody on a stream of the symbols they want to know about, in one frame each."""
+        wanted = {
+            each: [event for symbol, event in events.items() if each.wants(channel, symbol)]
+            for each in self.connections(kind, None)
+        }
+        if not any(wanted.values()):
+            return
+        fault = self._take_fault(kind, None)
+        for connection, told in wanted.items():
+            if told:
+                _deliver(connection, connection.encode(told), fault)
 
     def stir(self) -> None:
         """Let the pacemaker look again at what falls due next."""

@@ -54,6 +54,7 @@ CALLS: list[tuple[str, str, Json | None]] = [
     ("GET", "/v2/account/portfolio/history?period=1W&timeframe=1D", None),
     ("GET", "/v2/assets", None), ("GET", "/v2/assets/AAPL", None),
     ("GET", f"/v2/options/contracts?underlying_symbols=AAPL&{LATER}", None), ("GET", f"/v2/options/contracts/{OPTION}", None),
+    ("GET", "/v2/corporate_actions/announcements?ca_types=Dividend&since=2026-11-01&until=2026-11-24", None),
     ("GET", "/v2/clock", None), ("GET", "/v2/calendar?start=2026-11-23&end=2026-11-30", None),
     ("POST", "/v2/watchlists", {"name": "spec", "symbols": ["AAPL"]}), ("GET", "/v2/watchlists", None),
     ("GET", f"/v2/stocks/bars?symbols=AAPL&timeframe=1Day&{PERIOD}", None), ("GET", f"/v2/stocks/AAPL/bars?timeframe=1Day&{PERIOD}", None),

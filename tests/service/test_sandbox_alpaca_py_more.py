@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, date, datetime
 from typing import Any, ParamSpec
+from uuid import uuid4
 
 import pytest
 import pytest_asyncio
@@ -27,6 +28,7 @@ from alpaca.data.timeframe import TimeFrame, TimeFrameUnit
 from alpaca.trading.client import TradingClient
 from alpaca.trading.enums import (
     AssetExchange,
+    CorporateActionType,
     OrderClass,
     OrderSide,
     OrderStatus,
@@ -40,6 +42,7 @@ from alpaca.trading.requests import (
     ClosePositionRequest,
     CreateWatchlistRequest,
     GetAssetsRequest,
+    GetCorporateAnnouncementsRequest,
     GetOrderByIdRequest,
     GetOrdersRequest,
     GetPortfolioHistoryRequest,
@@ -122,6 +125,21 @@ def market(symbol: str = "AAPL", **more: Any) -> MarketOrderRequest:
 def limit(price: float, **more: Any) -> LimitOrderRequest:
     wanted = {"symbol": "AAPL", "qty": 1, "side": OrderSide.BUY, "time_in_force": TimeInForce.DAY, **more}
     return LimitOrderRequest(limit_price=price, **wanted)
+
+
+async def test_there_are_never_any_corporate_announcements(trading: TradingClient) -> None:
+    wanted = GetCorporateAnnouncementsRequest(
+        ca_types=[CorporateActionType.DIVIDEND, CorporateActionType.SPLIT],
+        since=date(2026, 9, 1),
+        until=date(2026, 11, 24),
+    )
+    with pytest.deprecated_call():
+        found = await threaded(trading.get_corporate_announcements, wanted)
+    with pytest.raises(APIError) as raised:
+        await threaded(trading.get_corporate_announcement_by_id, uuid4())
+
+    assert found == []
+    assert (raised.value.status_code, raised.value.code) == (404, 40410000)
 
 
 EXITS: dict[str, Any] = {

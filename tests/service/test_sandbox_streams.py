@@ -13,7 +13,7 @@ import msgpack  # type: ignore[import-untyped] # the package has no types
 import pytest
 import pytest_asyncio
 from alpaca.data.live import OptionDataStream, StockDataStream
-from alpaca.data.models import Quote, Trade
+from alpaca.data.models import Bar, Quote, Trade
 from alpaca.trading.enums import OrderStatus, TradeEvent
 from alpaca.trading.models import TradeUpdate
 from alpaca.trading.stream import TradingStream
@@ -49,7 +49,8 @@ async def sandbox() -> AsyncIterator[SandboxProcess]:
 
 @pytest_asyncio.fixture(loop_scope="module", autouse=True)
 async def clean_slate(sandbox: SandboxProcess) -> None:
-    """Every test begins with the same account without orders, and the same market."""
+    """Every test begins with the same account without orders, the same market and the same clock."""
+    await sandbox.set_clock(at="2026-11-24T15:00:00Z", speed=1)
     await sandbox.add_account(ACCOUNT)
     await sandbox.set_quotes(QUOTES)
 
@@ -177,6 +178,22 @@ async def test_alpaca_pys_option_stream_hears_quotes_and_trades(sandbox: Sandbox
     assert trade.price == 11.0
 
 
+async def test_alpaca_pys_stock_stream_hears_a_bar_when_a_minute_is_over(sandbox: SandboxProcess) -> None:
+    heard = Heard()
+    client = StockDataStream(KEY, SECRET, url_override=ws_url(sandbox, "/v2/iex"))
+    client.subscribe_bars(heard.handler, "AAPL")
+    await sandbox.set_clock(at="2026-11-24T15:00:30Z", freeze=True)
+    async with running(sandbox, client, "stocks"):
+        async with asyncio.timeout(WITHIN_S):
+            while heard._events.empty():  # until the subscription is in force
+                await sandbox.advance_clock(seconds=60)
+        bar = await heard.next()
+
+    assert isinstance(bar, Bar)
+    assert (bar.symbol, bar.open, bar.close) == ("AAPL", 190.0, 190.0)
+    assert (bar.timestamp.hour, bar.timestamp.second) == (15, 0)
+
+
 async def moved(sandbox: SandboxProcess, heard: Heard, symbol: str, **quote: str) -> tuple[Any, Any]:
     """The trade and quote that a change of the market gives; sent again until the subscription is in force."""
     elsewhere = {"bid": "1", "ask": "2", "last": "1.5"}
@@ -190,6 +207,97 @@ async def moved(sandbox: SandboxProcess, heard: Heard, symbol: str, **quote: str
             trade, then = then, await heard.next()
         if then.bid_price == float(quote["bid"]):
             return trade, then
+
+
+@asynccontextmanager
+async def subscribed(
+    sandbox: SandboxProcess, path: str = "/v2/iex", **channels: list[str]
+) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+    """A bare client of the stock stream whose subscription is in force."""
+    async with (
+        aiohttp.ClientSession(headers=KEYS) as http,
+        http.ws_connect(ws_url(sandbox, path)) as socket,
+    ):
+        for _ in range(2):
+            await socket.receive(timeout=WITHIN_S)
+        await socket.send_json({"action": "subscribe", **channels})
+        (answer,) = await socket.receive_json(timeout=WITHIN_S)
+        assert answer["T"] == "subscription"
+        yield socket
+    await connected(sandbox, "stocks", count=0)
+
+
+async def bar_times(socket: aiohttp.ClientWebSocketResponse, count: int) -> list[str]:
+    """The minutes that so many bars are of, as hours and minutes of UTC."""
+    frames = [await socket.receive_json(timeout=WITHIN_S) for _ in range(count)]
+    assert [bar["T"] for (bar,) in frames] == ["b"] * count
+    return [bar["t"][11:16] for (bar,) in frames]
+
+
+async def test_a_bar_tells_what_its_minute_traded_at(sandbox: SandboxProcess) -> None:
+    await sandbox.set_clock(at="2026-11-25T15:00:30Z", freeze=True)
+    async with subscribed(sandbox, bars=["AAPL"]) as socket:
+        for last in ("191", "195", "189", "192"):
+            await sandbox.set_quotes({"AAPL": {"bid": last, "ask": last, "last": last}})
+        await sandbox.set_quotes({"MSFT": {"bid": "300", "ask": "301"}})
+        await sandbox.advance_clock(seconds=30)
+        (bar,) = await socket.receive_json(timeout=WITHIN_S)
+
+    assert (bar["T"], bar["S"], bar["t"]) == ("b", "AAPL", "2026-11-25T15:00:00Z")
+    assert [bar[key] for key in ("o", "h", "l", "c")] == [191, 195, 189, 192]
+
+
+async def test_a_jump_of_the_clock_sends_every_minute_of_the_session_that_it_completes(
+    sandbox: SandboxProcess,
+) -> None:
+    await sandbox.set_clock(at="2026-11-25T20:57:30Z", freeze=True)
+    async with subscribed(sandbox, bars=["AAPL"], quotes=["AAPL"]) as socket:
+        await sandbox.advance_clock(seconds=15)
+        await sandbox.advance_clock(seconds=60)
+        first = await bar_times(socket, 1)
+        await sandbox.advance_clock(seconds=3_600)
+        rest = await bar_times(socket, 2)
+        await sandbox.set_quotes({"AAPL": {"bid": "180"}})
+        (quote,) = await socket.receive_json(timeout=WITHIN_S)
+
+    assert first == ["20:57"]
+    assert rest == ["20:58", "20:59"]
+    assert quote["T"] == "q", "nothing trades after the close, so there is no bar"
+
+
+async def test_bars_of_all_symbols_come_in_one_frame_and_end_with_the_subscription(
+    sandbox: SandboxProcess,
+) -> None:
+    await sandbox.set_quotes({"MSFT": {"bid": "300", "ask": "301"}})
+    await sandbox.set_clock(at="2026-11-25T16:00:00Z", freeze=True)
+    async with subscribed(sandbox, bars=["*"], quotes=["AAPL"]) as socket:
+        await sandbox.advance_clock(seconds=60)
+        bars = await socket.receive_json(timeout=WITHIN_S)
+        await socket.send_json({"action": "unsubscribe", "bars": ["*"]})
+        await socket.receive_json(timeout=WITHIN_S)
+        await sandbox.advance_clock(seconds=60)
+        await sandbox.set_quotes({"AAPL": {"bid": "180"}})
+        (quote,) = await socket.receive_json(timeout=WITHIN_S)
+
+    assert {bar["S"] for bar in bars} == {"AAPL", "MSFT"}
+    assert quote["T"] == "q"
+
+
+async def test_a_running_clock_sends_bars_by_itself_and_a_clock_set_back_sends_none_twice(
+    sandbox: SandboxProcess,
+) -> None:
+    await sandbox.set_clock(at="2026-11-25T17:00:50Z", freeze=True)
+    async with subscribed(sandbox, bars=["AAPL"]) as socket:
+        await sandbox.set_clock(speed=60)
+        running = await bar_times(socket, 2)
+        await sandbox.set_clock(at="2026-11-25T16:30:00Z", freeze=True)
+        await sandbox.advance_clock(seconds=60)
+        back = None
+        while back != "16:30":  # some more minutes may have passed before the clock was set back
+            (back,) = await bar_times(socket, 1)
+            assert back == "16:30" or back > "17:01"
+
+    assert running == ["17:00", "17:01"]
 
 
 async def test_the_frames_of_the_trading_stream_are_binary_json_and_carry_the_whole_order(

@@ -13,6 +13,7 @@ from sandbox import (
     account_routes,
     activities,
     configuration_routes,
+    corporate_actions,
     history_routes,
     market_routes,
     order_routes,
@@ -55,7 +56,7 @@ _PARAMETERS = [
     "status", "limit", "after", "until", "direction", "nested", "symbols", "side", "asset_class", "before_order_id",
     "after_order_id", "client_order_id", "qty", "percentage", "cancel_orders", "page_token", "page_size", "category",
     "activity_types", "date", "period", "timeframe", "start", "end", "sort", "expiration_date", "strike_price_gte",
-    "updated_since", "type", "underlying_symbols", "style", "date_end", "name",
+    "updated_since", "type", "ca_types", "since", "underlying_symbols", "style", "date_end", "name",
 ]  # fmt: skip
 _order = {"symbol": "AAPL", "side": "buy", "type": "market", "time_in_force": "day", "qty": "1"}
 _bodies = st.one_of(
@@ -75,12 +76,13 @@ _HANDLERS: list[Handler] = [
     activities.list_activities, portfolio.portfolio_history, configuration_routes.set_configuration,
     watchlists.create_watchlist, watchlists.update_watchlist, watchlists.add_asset, market_routes.stock_snapshots,
     market_routes.option_chain, market_routes.option_snapshots, history_routes.stock_bars, history_routes.stock_trades,
-    history_routes.option_bars, history_routes.latest_stock_bars,
+    history_routes.option_bars, history_routes.latest_stock_bars, corporate_actions.list_announcements,
+    corporate_actions.get_announcement,
 ]  # fmt: skip
 
 
 def call_of(desk: Desk, body: bytes, query: dict[str, str], part: str) -> Call:
-    names = ("order_id", "symbol_or_asset_id", "symbol_or_contract_id", "symbol_or_id", "symbol")
+    names = ("order_id", "symbol_or_asset_id", "symbol_or_contract_id", "symbol_or_id", "symbol", "id")
     parts = dict.fromkeys((*names, "underlying_symbol", "watchlist_id", "activity_type"), part)
     return Call(
         exchange=desk.exchange, account=desk.account, now=desk.now, parts=parts, query=query, body=body
