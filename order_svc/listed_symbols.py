@@ -26,13 +26,18 @@ class ListedSymbols:
         """
         return not content.closes_position and content.symbol not in self._listed
 
-    async def check(self, client: OrderClient, symbol: str) -> None:
+    async def check(
+        self, client: OrderClient, symbol: str, *, within_seconds: float = LOOKUP_SECONDS
+    ) -> None:
         """Returns when the broker lists the symbol, or cannot be asked: then it decides on the order itself.
 
         Raises UnknownSymbol, naming the field, only where the broker itself says that there is none.
         """
+        seconds = min(within_seconds, LOOKUP_SECONDS)
+        if seconds <= 0:
+            return
         try:
-            listed = await client.lists(symbol, timeout=LOOKUP_SECONDS, priority=Priority.OPEN)
+            listed = await client.lists(symbol, timeout=seconds, priority=Priority.OPEN)
         except ServiceError:
             return
         if not listed:

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, replace
+from typing import Final
 
 from loguru import logger
 
@@ -22,6 +23,9 @@ from order_svc.timing_line import AttemptKind
 from order_svc.unsent import Unsent
 from runtime.context import use_deadline
 from runtime.errors import ServiceError
+
+LOOKUP_SHARE: Final = 0.25
+"""Of the caller's time, for the look-up of its symbol: the rest is for the order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +70,11 @@ class Placing:
         self._tools.checkpoint(Checkpoint.AFTER_VALIDATE)
         made = make_client_order_id(receipt.received_at)
         key = OrderKey(AccountId(account.account_id), wish.client_order_id or made)
-        task = self._join(key, wish.content) or self._start(key, wish.content, account, receipt)
+        task = self._join(key, wish.content)
+        if task is None:
+            # Before the journal has the intent nothing may be told of it but that it was refused.
+            await self._check_symbol(key, wish.content, account, receipt)
+            task = self._join(key, wish.content) or self._start(key, wish.content, account, receipt)
         left = receipt.answer_by - self._tools.clock.monotonic()
         await asyncio.wait({task}, timeout=max(0.0, left))
         if task.done():
@@ -94,7 +102,6 @@ class Placing:
     ) -> OrderRecord:
         # The order's own calls must not end with its caller's time.
         with use_deadline(None):
-            await self._check_symbol(key, content, account)
             draft = _draft(key, content, account, receipt)
             attempt = _attempt(draft, receipt)
             match await self._open(draft, attempt):
@@ -113,10 +120,13 @@ class Placing:
                 case Reused():
                     raise _reused(key)
 
-    async def _check_symbol(self, key: OrderKey, content: OrderContent, account: TradingAccount) -> None:
+    async def _check_symbol(
+        self, key: OrderKey, content: OrderContent, account: TradingAccount, receipt: Receipt
+    ) -> None:
         # A known order keeps its outcome, whatever has become of its symbol since (I4).
         if self._symbols.is_open(content) and await self._tools.journal.find(key) is None:
-            await self._symbols.check(account.client, content.symbol)
+            left = receipt.answer_by - self._tools.clock.monotonic()
+            await self._symbols.check(account.client, content.symbol, within_seconds=left * LOOKUP_SHARE)
 
     async def _run(
         self, journey: Journey, record: OrderRecord, attempt: AttemptRecord, receipt: Receipt

@@ -141,10 +141,10 @@ async def test_an_order_that_outlives_its_callers_time_is_settled_to_the_end(
 ) -> None:
     await _plant(exchange, action="hang")
     settings = configuration(
-        tmp_path, sandbox_url=exchange.url, guard_port=guard.port, trading={"order_timeout_seconds": 1.0}
+        tmp_path, sandbox_url=exchange.url, guard_port=guard.port, trading={"order_timeout_seconds": 3.0}
     )
     async with order_service(settings) as service:
-        order = (await service.stub.PlaceOrder(buy(client_order_id="k"), timeout=0.8)).order
+        order = (await service.stub.PlaceOrder(buy(client_order_id="k"), timeout=2.5)).order
         await guard.wait_for(guard.released, 1)
         shown = await _get(service, "k")
 

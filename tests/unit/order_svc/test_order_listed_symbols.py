@@ -40,6 +40,14 @@ async def test_a_broker_that_cannot_be_asked_decides_on_the_order_itself() -> No
     assert symbols.is_open(content(symbol="AAPL"))
 
 
+async def test_without_time_left_nothing_is_asked() -> None:
+    symbols, broker = ListedSymbols(), ScriptedOrders(unlisted=frozenset({"NOSUCH"}))
+
+    await symbols.check(broker, "NOSUCH", within_seconds=0.0)
+
+    assert broker.asked_for == []
+
+
 def test_an_order_that_only_closes_does_not_wait_for_a_look_up() -> None:
     closing = content(symbol="AAPL", position_intent=PositionIntent.SELL_TO_CLOSE)
 
