@@ -9,6 +9,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
+
+from stack_process import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("account_svc", "order_svc", "sell_svc", "gateway")
@@ -80,6 +83,51 @@ def test_an_installed_service_checks_a_configuration_without_the_checkout(
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_an_installed_service_starts_serves_and_drains_without_the_checkout(
+    installed: Path, service: str, tmp_path: Path
+) -> None:
+    """No broker answers here: a service that cannot reach one starts all the same, and says so."""
+    names = {"account": 0, "order": 1, "sell": 2, "gateway": 3}
+    ports = free_ports(len(names))
+    config = tmp_path / "secrets.yml"
+    listen = {name: {"listen": f"127.0.0.1:{ports[place]}"} for name, place in names.items()}
+    nowhere = f"http://127.0.0.1:{free_ports(1)[0]}"
+    account = {"api_key": "PKMADEUP", "secret_key": "madeup-secret", "paper_trading": True, "enabled": True}
+    settings = {
+        "services": listen,
+        "accounts": {"one": account},
+        "alpaca": {"trading_url": nowhere, "data_url": nowhere},
+    }
+    config.write_text(yaml.safe_dump(settings))
+    config.chmod(0o600)
+    process = subprocess.Popen(
+        [str(installed), "-m", service, "--config", str(config)],
+        cwd=tmp_path,
+        env=clean_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        said = []
+        for line in process.stdout:
+            said.append(line)
+            if f"{service} serving" in line:
+                break
+        else:
+            pytest.fail("".join(said))
+        process.terminate()
+        process.communicate(timeout=60)
+    finally:
+        if process.poll() is None:
+            process.kill()
+
+    assert process.returncode == 0
+    assert (tmp_path / "logs" / "app" / f"{service}.log").exists()
 
 
 def test_an_installed_service_is_the_wheels_own(installed: Path, tmp_path: Path) -> None:
